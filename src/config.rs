@@ -1,0 +1,331 @@
+//! Configuration: embedded defaults, file, environment, flags, in that order; the only place that reads the environment.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::clock::Timestamp;
+use crate::regions;
+
+/// The shipped defaults, which also document every key.
+pub const DEFAULTS: &str = include_str!("../config.toml");
+/// Read when no `--config` is given and the file exists.
+const SYSTEM_FILE: &str = "/etc/snapshotd/config.toml";
+const PREFIX: &str = "SNAPSHOTD_";
+/// Variables that a test bench sets for its clients, not for the daemon.
+const TEST_PREFIX: &str = "test_";
+/// The id of the key that ships with the defaults and is public knowledge.
+pub const DEFAULT_KEY: &str = "testid";
+const DEFAULT_SECRET: &str = "testsecret";
+
+/// Everything that can be configured; `config.toml` says what each key means.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data_dir: PathBuf,
+    pub log: Log,
+    pub limits: Limits,
+    pub clock: Clock,
+    pub seed: Seed,
+    pub accounts: Vec<Account>,
+    pub lifecycle: Lifecycle,
+    pub quotas: Quotas,
+    pub fidelity: Fidelity,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub body_bytes: usize,
+    pub parameters: usize,
+    pub head_ms: u64,
+    pub body_ms: u64,
+    pub connections: usize,
+    pub queue: usize,
+    pub batch: usize,
+    pub readers: u32,
+    pub nonces: usize,
+    pub tombstones: i64,
+    pub events: i64,
+    pub shutdown_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    pub mode: ClockMode,
+    #[serde(deserialize_with = "instant")]
+    pub start: Timestamp,
+    pub catch_up: CatchUp,
+    #[serde(deserialize_with = "span")]
+    pub max_lead: Millis,
+}
+
+/// A length of time in milliseconds.
+pub type Millis = i64;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockMode {
+    System,
+    Manual,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatchUp {
+    Last,
+    All,
+    Skip,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    pub ids: u64,
+}
+
+impl Seed {
+    /// The seed of the id generators; `None` for random ids.
+    #[must_use]
+    pub fn ids(&self) -> Option<u64> {
+        (self.ids != 0).then_some(self.ids)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// 16 decimal digits.
+    pub id: String,
+    pub name: String,
+    pub keys: Vec<AccessKey>,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessKey {
+    pub id: String,
+    pub secret: String,
+    #[serde(default)]
+    pub security_token: Option<String>,
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessKey({})", self.id)
+    }
+}
+
+/// How long things take, in milliseconds of the resource clock.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lifecycle {
+    pub snapshot_ms: u32,
+    pub cut_ms: u32,
+    pub image_ms: u32,
+    pub disk_ms: u32,
+    pub attach_ms: u32,
+    pub detach_ms: u32,
+    pub reset_ms: u32,
+    pub reinit_ms: u32,
+    pub instance_start_ms: u32,
+    pub instance_stop_ms: u32,
+    pub first_snapshot_percent: u8,
+    pub later_snapshot_percent: u8,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quotas {
+    pub snapshots_per_disk: i64,
+    pub concurrent_snapshots: i64,
+    pub images: i64,
+    pub disks_per_instance: i64,
+    pub tags: i64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fidelity {
+    pub unknown_snapshot: Unknown,
+    pub unknown_disk: Unknown,
+    pub unknown_image: Unknown,
+    pub default_region: String,
+    pub strict_region: bool,
+    pub conflict_wait_ms: u64,
+    pub allow_never_attached: bool,
+    pub token_hours: i64,
+}
+
+/// What deleting an id that is not there answers; decision 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unknown {
+    Idempotent,
+    Ignore,
+    NotFound,
+}
+
+/// What the command line may set over every other source.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Flags {
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    #[serde(skip)]
+    pub allow_default_key: bool,
+}
+
+/// A configuration that is refused, with the key's path and what is allowed there.
+#[derive(Debug)]
+pub struct Refused(String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "configuration: {}", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Config {
+    /// Reads all sources and checks the result.
+    ///
+    /// # Errors
+    /// A file that cannot be read, an unknown key or a bad value; the message names the key and what is allowed.
+    pub fn load(flags: &Flags) -> Result<Self, Refused> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        match &flags.config {
+            Some(file) if !file.is_file() => return Err(Refused(format!("{} is not a file", file.display()))),
+            Some(file) => figment = figment.merge(Toml::file_exact(file)),
+            None if Path::new(SYSTEM_FILE).is_file() => figment = figment.merge(Toml::file_exact(SYSTEM_FILE)),
+            None => {}
+        }
+        let environment = Env::prefixed(PREFIX).filter(|key| !key.as_str().starts_with(TEST_PREFIX)).split("__");
+        let figment = figment.merge(environment).merge(Serialized::defaults(flags));
+        let config: Self = figment.extract().map_err(|error| Refused(error.to_string()))?;
+        config.validate(flags)?;
+        Ok(config)
+    }
+
+    /// The defaults alone, for tests and tools.
+    ///
+    /// # Panics
+    /// Never: the embedded file is checked by a test.
+    #[must_use]
+    pub fn embedded() -> Self {
+        Figment::from(Toml::string(DEFAULTS)).extract().expect("the embedded config.toml is valid")
+    }
+
+    fn validate(&self, flags: &Flags) -> Result<(), Refused> {
+        let refuse = |key: &str, allowed: &str| Err(Refused(format!("{key}: {allowed}")));
+        let limits = &self.limits;
+        let positive = [
+            ("limits.body_bytes", limits.body_bytes),
+            ("limits.parameters", limits.parameters),
+            ("limits.connections", limits.connections),
+            ("limits.queue", limits.queue),
+            ("limits.batch", limits.batch),
+            ("limits.nonces", limits.nonces),
+            ("limits.readers", limits.readers as usize),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return refuse(key, "a whole number above 0");
+        }
+        if limits.tombstones < 0 || limits.events < 0 {
+            return refuse("limits.tombstones, limits.events", "0 or more");
+        }
+        let quotas = &self.quotas;
+        let counts = [
+            ("quotas.snapshots_per_disk", quotas.snapshots_per_disk),
+            ("quotas.concurrent_snapshots", quotas.concurrent_snapshots),
+            ("quotas.images", quotas.images),
+            ("quotas.disks_per_instance", quotas.disks_per_instance),
+            ("quotas.tags", quotas.tags),
+            ("fidelity.token_hours", self.fidelity.token_hours),
+        ];
+        if let Some((key, _)) = counts.into_iter().find(|(_, value)| *value < 1) {
+            return refuse(key, "a whole number above 0");
+        }
+        if regions::find(&self.fidelity.default_region).is_none() {
+            return refuse("fidelity.default_region", &format!("one of {}", regions::names().join(", ")));
+        }
+        if tracing_subscriber::EnvFilter::from_str(&self.log.level).is_err() {
+            return refuse("log.level", "error, warn, info, debug, trace or a filter of such");
+        }
+        self.validate_accounts()?;
+        if !self.listen.ip().is_loopback() && self.has_default_key() && !flags.allow_default_key {
+            return refuse(
+                "listen",
+                "an address that others can reach needs [[accounts]] of your own, or --allow-default-key",
+            );
+        }
+        Ok(())
+    }
+
+    fn validate_accounts(&self) -> Result<(), Refused> {
+        let refuse = |place: String, allowed: &str| Err(Refused(format!("{place}: {allowed}")));
+        if self.accounts.is_empty() {
+            return refuse("accounts".to_owned(), "at least one account");
+        }
+        let (mut ids, mut keys) = (Vec::new(), Vec::new());
+        for (i, account) in self.accounts.iter().enumerate() {
+            if account.id.len() != 16 || !account.id.bytes().all(|b| b.is_ascii_digit()) || ids.contains(&&account.id) {
+                return refuse(format!("accounts[{i}].id"), "16 decimal digits, each account its own");
+            }
+            ids.push(&account.id);
+            for (j, key) in account.keys.iter().enumerate() {
+                if key.id.is_empty() || key.secret.is_empty() || keys.contains(&&key.id) {
+                    return refuse(format!("accounts[{i}].keys[{j}]"), "an id of its own and a secret, neither empty");
+                }
+                keys.push(&key.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the key that everybody knows is accepted.
+    #[must_use]
+    pub fn has_default_key(&self) -> bool {
+        let mut keys = self.accounts.iter().flat_map(|account| &account.keys);
+        keys.any(|key| key.id == DEFAULT_KEY && key.secret == DEFAULT_SECRET)
+    }
+}
+
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Timestamp::parse(&text).ok_or_else(|| de::Error::custom("expected a time such as 2026-01-01T00:00:00Z"))
+}
+
+fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let span = text.parse::<jiff::SignedDuration>().ok().filter(|span| !span.is_negative());
+    let span = span.ok_or_else(|| de::Error::custom("expected a length of time such as 90m or 1h"))?;
+    Ok(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+}

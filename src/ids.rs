@@ -1,0 +1,148 @@
+//! Identifiers of resources and requests: the only place that draws randomness, never reads a clock.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rand::RngExt;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// What follows the region mark of an id: 17 lower-case letters and digits, as ECS has them.
+const TOKEN_LENGTH: usize = 17;
+const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
+
+/// The kinds of ids that this daemon makes, each with ECS's prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdKind {
+    Snapshot,
+    SnapshotLink,
+    Disk,
+    Image,
+    Instance,
+}
+
+impl IdKind {
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Snapshot => "s-",
+            Self::SnapshotLink => "sl-",
+            Self::Disk => "d-",
+            Self::Image => "m-",
+            Self::Instance => "i-",
+        }
+    }
+}
+
+/// Makes resource ids: random, or replayable from a seed and a position that the store keeps.
+#[derive(Clone, Debug)]
+pub struct IdGenerator {
+    seed: Option<u64>,
+    position: i64,
+}
+
+impl IdGenerator {
+    #[must_use]
+    pub fn new(seed: Option<u64>, position: i64) -> Self {
+        Self { seed, position }
+    }
+
+    /// How many ids were drawn so far; stored in the transaction that used them.
+    #[must_use]
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// The next id of `kind`: prefix, three-letter region mark, token, such as `s-bp1a2b…`.
+    pub fn next(&mut self, kind: IdKind, region_mark: &str) -> String {
+        format!("{}{region_mark}{}", kind.prefix(), self.token(TOKEN_LENGTH))
+    }
+
+    /// `length` lower-case letters and digits.
+    pub fn token(&mut self, length: usize) -> String {
+        self.symbols(length).into_iter().map(|n| char::from(ALPHABET[usize::from(n % 36)])).collect()
+    }
+
+    /// A number of `length` decimal digits, the first never 0.
+    pub fn digits(&mut self, length: usize) -> String {
+        let symbols = self.symbols(length).into_iter().enumerate();
+        symbols.map(|(i, n)| char::from(if i == 0 { b'1' + n % 9 } else { b'0' + n % 10 })).collect()
+    }
+
+    fn symbols(&mut self, length: usize) -> Vec<u8> {
+        self.position += 1;
+        let block: [u8; 32] = match self.seed {
+            Some(seed) => seeded(seed, b"resource", self.position.unsigned_abs()),
+            None => random(),
+        };
+        block.into_iter().take(length).collect()
+    }
+}
+
+/// Makes request ids, upper-case UUIDs; a stream apart from resource ids, so that a read never moves those.
+pub struct RequestIds {
+    seed: Option<u64>,
+    drawn: AtomicU64,
+}
+
+impl RequestIds {
+    #[must_use]
+    pub fn new(seed: Option<u64>) -> Self {
+        Self { seed, drawn: AtomicU64::new(0) }
+    }
+
+    pub fn next(&self) -> String {
+        let bytes: [u8; 32] = match self.seed {
+            Some(seed) => seeded(seed, b"request", self.drawn.fetch_add(1, Ordering::Relaxed)),
+            None => random(),
+        };
+        let mut sixteen = [0; 16];
+        sixteen.copy_from_slice(&bytes[..16]);
+        let uuid = uuid::Builder::from_random_bytes(sixteen).into_uuid();
+        uuid.hyphenated().encode_upper(&mut Uuid::encode_buffer()).to_owned()
+    }
+}
+
+/// A fresh nonce for a request that this program signs itself.
+#[must_use]
+pub fn nonce() -> String {
+    RequestIds::new(None).next().to_ascii_lowercase()
+}
+
+fn random() -> [u8; 32] {
+    #[expect(clippy::disallowed_methods, reason = "the one place where randomness is drawn")]
+    rand::rng().random()
+}
+
+fn seeded(seed: u64, stream: &[u8], position: u64) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(seed.to_be_bytes());
+    hash.update(stream);
+    hash.update(position.to_be_bytes());
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_replays_the_same_ids() {
+        let draw = |seed| {
+            let mut ids = IdGenerator::new(seed, 0);
+            (ids.next(IdKind::Snapshot, "bp1"), ids.next(IdKind::Disk, "bp1"))
+        };
+        assert_eq!(draw(Some(7)), draw(Some(7)));
+        assert_ne!(draw(Some(7)), draw(Some(8)));
+        assert_ne!(draw(None), draw(None));
+        let (snapshot, disk) = draw(Some(7));
+        assert!(snapshot.starts_with("s-bp1") && snapshot.len() == 22, "{snapshot}");
+        assert!(disk.starts_with("d-bp1") && disk.len() == 22, "{disk}");
+    }
+
+    #[test]
+    fn a_request_id_is_an_upper_case_uuid() {
+        let id = RequestIds::new(None).next();
+        assert_eq!(id.len(), 36);
+        assert_eq!(id, id.to_ascii_uppercase());
+    }
+}
