@@ -5,3 +5,4 @@ pub mod config;
 pub mod faults;
 pub mod ids;
 pub mod regions;
+pub mod wire;
