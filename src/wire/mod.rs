@@ -1,6 +1,13 @@
 //! The HTTP side of the daemon, from bytes to an authenticated call and back; this file only names the parts.
 
+pub mod credentials;
 pub mod form;
+pub mod nonces;
 pub mod params;
 mod params_tree;
 pub mod probe;
+pub mod render;
+pub mod signature_v1;
+pub mod signature_v3;
+#[cfg(test)]
+mod vectors;
