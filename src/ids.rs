@@ -14,7 +14,6 @@ const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdKind {
     Snapshot,
-    SnapshotLink,
     Disk,
     Image,
     Instance,
@@ -25,7 +24,6 @@ impl IdKind {
     pub const fn prefix(self) -> &'static str {
         match self {
             Self::Snapshot => "s-",
-            Self::SnapshotLink => "sl-",
             Self::Disk => "d-",
             Self::Image => "m-",
             Self::Instance => "i-",
@@ -76,6 +74,12 @@ impl IdGenerator {
         };
         block.into_iter().take(length).collect()
     }
+}
+
+/// The id of the chain that all snapshots of a disk belong to: that of the disk with another prefix.
+#[must_use]
+pub fn snapshot_link_id(disk_id: &str) -> String {
+    format!("sl-{}", disk_id.strip_prefix(IdKind::Disk.prefix()).unwrap_or(disk_id))
 }
 
 /// Makes request ids, upper-case UUIDs; a stream apart from resource ids, so that a read never moves those.

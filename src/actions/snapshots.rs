@@ -1,0 +1,319 @@
+//! Snapshots: made, modified and deleted, and described in `describe`; no SQL, no transport.
+
+mod describe;
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
+use crate::api::common::{Empty, Tag, check_given, check_one_of, is_description, is_name, tags_to_set};
+use crate::config::Unknown;
+use crate::faults::{Fault, fault};
+use crate::ids::{self, IdKind};
+use crate::store::disks::{self, Examined};
+use crate::store::row_locks::RowLocks;
+use crate::store::snapshots::{self, Snapshot};
+use crate::store::tags::{self, ResourceType, Tagged};
+use crate::store::tombstones;
+use crate::store::tx::Tx;
+use describe::DescribeSnapshots;
+
+pub static ACTIONS: [Entry; 4] = [
+    write_once::<CreateSnapshot>(),
+    write::<DeleteSnapshot>(),
+    read::<DescribeSnapshots>(),
+    write::<ModifySnapshotAttribute>(),
+];
+
+const GIB: i64 = 1 << 30;
+const RETENTION_DAYS: std::ops::RangeInclusive<i64> = 1..=65_536;
+
+/// Takes a snapshot of a disk; answers before it is accomplished.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateSnapshot {
+    disk_id: String,
+    snapshot_name: Option<String>,
+    description: Option<String>,
+    retention_days: Option<i64>,
+    category: Option<String>,
+    instant_access: Option<bool>,
+    instant_access_retention_days: Option<i64>,
+    resource_group_id: Option<String>,
+    client_token: Option<String>,
+    #[serde(default)]
+    tag: Vec<Tag>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Created {
+    snapshot_id: String,
+}
+
+impl Action for CreateSnapshot {
+    const NAME: &'static str = "CreateSnapshot";
+    type Response = Created;
+
+    fn check(&self) -> Result<(), Fault> {
+        check_given(self.snapshot_name.as_deref(), is_snapshot_name, "InvalidSnapshotName.Malformed")?;
+        check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
+        check_retention(self.retention_days)?;
+        // Documented as without effect today; a value that was never valid is still refused.
+        check_one_of(self.category.as_deref(), &["standard", "flash"], "InvalidSnapshotCategory.Malformed")?;
+        if self.instant_access_retention_days.is_some_and(|days| !(1..=65_535).contains(&days)) {
+            return Err(fault("InvalidInstantAccessRetentionDays.Malformed"));
+        }
+        tags_to_set(&self.tag).map(drop)
+    }
+
+    fn row_locks(&self) -> RowLocks {
+        RowLocks::shared(&self.disk_id)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
+        // Checks
+        let Some(found) = disks::find(tx, &self.disk_id).await? else {
+            return Err(fault("InvalidDiskId.NotFound"));
+        };
+        if found.is_held_exclusively() {
+            return Err(fault("Operation.Conflict"));
+        }
+        may_be_snapshotted(tx, &found)?;
+        let tags = tags_to_set(&self.tag)?;
+        if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
+            return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
+        }
+        // Effect
+        let snapshot = self.snapshot_of(tx, &found);
+        snapshots::insert(tx, &snapshot).await?;
+        snapshots::set_retention(tx, &snapshot).await?;
+        tags::set(tx, &tagged(&snapshot), &tags).await?;
+        Ok(Created { snapshot_id: snapshot.snapshot_id })
+    }
+}
+
+impl Idempotent for CreateSnapshot {
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl CreateSnapshot {
+    fn snapshot_of(&self, tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
+        let disk = &found.disk;
+        let lifecycle = &tx.config().lifecycle;
+        let percent =
+            if disk.snapshots_taken == 0 { lifecycle.first_snapshot_percent } else { lifecycle.later_snapshot_percent };
+        let cut_time = tx.now.plus_millis(lifecycle.cut_ms.into());
+        let finish_time = cut_time.plus_millis(lifecycle.snapshot_ms.into());
+        Snapshot {
+            snapshot_id: tx.new_id(IdKind::Snapshot, &disk.region_id),
+            account_id: disk.account_id.clone(),
+            region_id: disk.region_id.clone(),
+            snapshot_name: self.snapshot_name.clone().unwrap_or_default(),
+            description: self.description.clone().unwrap_or_default(),
+            status: "progressing".to_owned(),
+            usage: "none".to_owned(),
+            snapshot_type: "user".to_owned(),
+            category: "standard".to_owned(),
+            snapshot_link_id: ids::snapshot_link_id(&disk.disk_id),
+            snapshot_sn: serial_number(&tx.new_digits(23)),
+            source_disk_id: disk.disk_id.clone(),
+            source_disk_size: disk.size,
+            source_disk_type: disk.disk_type.clone(),
+            source_snapshot_id: String::new(),
+            source_region_id: String::new(),
+            product_code: String::new(),
+            encrypted: disk.encrypted,
+            kms_key_id: disk.kms_key_id.clone(),
+            resource_group_id: self.resource_group_id.clone().unwrap_or_default(),
+            available: disk.is_essd_family().into(),
+            instant_access: self.instant_access.unwrap_or(false).into(),
+            instant_access_retention_days: self.instant_access_retention_days,
+            retention_days: self.retention_days,
+            full_size_bytes: disk.size * GIB * i64::from(percent) / 100,
+            creation_time: cut_time,
+            cut_time,
+            finish_time,
+            last_modified_time: cut_time,
+        }
+    }
+}
+
+/// `64588-429372675-857161235`, the form that ECS shows.
+fn serial_number(digits: &str) -> String {
+    format!("{}-{}-{}", &digits[..5], &digits[5..14], &digits[14..])
+}
+
+/// The disk is in a state to be snapshotted and within its quotas.
+fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    let disk = &found.disk;
+    if disk.category.starts_with("elastic_ephemeral_disk") {
+        return Err(fault("DiskCategory.OperationNotSupported"));
+    }
+    if !matches!(disk.status.as_str(), "In_use" | "Available") {
+        return Err(fault("IncorrectDiskStatus"));
+    }
+    if !bool::from(disk.ever_attached) && !tx.config().fidelity.allow_never_attached {
+        return Err(fault("IncorrectDiskStatus.NeverAttached"));
+    }
+    if let Some(status) = &found.instance_status {
+        if !found.instance_started_once.is_some_and(bool::from) {
+            return Err(fault("IncorrectDiskStatus.NeverUsed"));
+        }
+        if !matches!(status.as_str(), "Running" | "Stopped") {
+            return Err(fault("IncorrectInstanceStatus"));
+        }
+    }
+    let quotas = &tx.config().quotas;
+    if found.manual_snapshots >= quotas.snapshots_per_disk {
+        return Err(fault("QuotaExceed.Snapshot"));
+    }
+    let at_once = quotas.concurrent_snapshots;
+    if disk.is_essd_family() && found.unfinished_snapshots >= at_once {
+        let refusal = fault("QuotaExceed.ConcurrentSnapshotQuota");
+        return Err(refusal.with(&disk.disk_id).with(at_once.to_string()));
+    }
+    if !disk.is_essd_family() && found.unfinished_snapshots > 0 {
+        return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
+    }
+    Ok(())
+}
+
+/// Deletes a snapshot; with Force also one that disks were made from. One that is still being made is cancelled.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteSnapshot {
+    snapshot_id: String,
+    #[serde(default)]
+    force: bool,
+}
+
+impl Action for DeleteSnapshot {
+    const NAME: &'static str = "DeleteSnapshot";
+    type Response = Empty;
+
+    fn row_locks(&self) -> RowLocks {
+        RowLocks::exclusive(&self.snapshot_id)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        // Checks: one statement brings the row and what refers to it
+        let Some(found) = snapshots::find(tx, &self.snapshot_id).await? else {
+            return unknown_snapshot(tx, &self.snapshot_id).await;
+        };
+        if found.is_held() {
+            return Err(fault("Operation.Conflict"));
+        }
+        if found.is_used_by_image() {
+            return Err(fault("SnapshotCreatedImage"));
+        }
+        if found.is_used_by_disk() && !self.force {
+            return Err(fault("SnapshotCreatedDisk"));
+        }
+        // Effect: guarded, a row changed meanwhile is a refusal and never an overwrite
+        if snapshots::delete(tx, &found, "call").await? { Ok(Empty {}) } else { Err(fault("Operation.Conflict")) }
+    }
+}
+
+/// Deleting an id that is not there, decision 1: ignored where it existed and is gone, else not found.
+async fn unknown_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Empty, Fault> {
+    let ignored = match tx.config().fidelity.unknown_snapshot {
+        Unknown::Ignore => true,
+        Unknown::NotFound => false,
+        Unknown::Idempotent => tombstones::remembers(tx, snapshot_id).await?,
+    };
+    if ignored { Ok(Empty {}) } else { Err(fault("InvalidSnapshotId.NotFound")) }
+}
+
+/// Changes name, description or days of retention; the latter may only grow and count from the creation.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ModifySnapshotAttribute {
+    snapshot_id: String,
+    snapshot_name: Option<String>,
+    description: Option<String>,
+    retention_days: Option<i64>,
+    disable_instant_access: Option<bool>,
+}
+
+impl Action for ModifySnapshotAttribute {
+    const NAME: &'static str = "ModifySnapshotAttribute";
+    const MALFORMED: &'static [(&'static str, &'static str)] =
+        &[("DisableInstantAccess", "InvalidSnapshotDisableInstantAccess.Malformed")];
+    type Response = Empty;
+
+    fn check(&self) -> Result<(), Fault> {
+        check_given(self.snapshot_name.as_deref(), is_snapshot_name, "InvalidSnapshotName.Malformed")?;
+        check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
+        check_retention(self.retention_days)?;
+        // Documented: only true is taken; it no longer has an effect.
+        if self.disable_instant_access == Some(false) {
+            return Err(fault("InvalidSnapshotDisableInstantAccess.Malformed"));
+        }
+        let nothing = self.snapshot_name.is_none()
+            && self.description.is_none()
+            && self.retention_days.is_none()
+            && self.disable_instant_access.is_none();
+        if nothing { Err(fault("NoAttributeToModify")) } else { Ok(()) }
+    }
+
+    fn row_locks(&self) -> RowLocks {
+        RowLocks::exclusive(&self.snapshot_id)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        // Checks
+        let Some(found) = snapshots::find(tx, &self.snapshot_id).await? else {
+            return Err(fault("InvalidSnapshotId.NotFound"));
+        };
+        if found.is_held() {
+            return Err(fault("Operation.Conflict"));
+        }
+        let mut snapshot = found.snapshot;
+        if !snapshot.is_accomplished() {
+            return Err(fault("InvalidSnapshotId.NotReady"));
+        }
+        if let Some(days) = self.retention_days {
+            // No days at all is for ever: any number would be fewer.
+            if snapshot.retention_days.is_some_and(|known| days < known) {
+                return Err(fault("InvalidOperation.DecreaseRetentionDaysUnsupported"));
+            }
+            snapshot.retention_days = Some(days);
+        }
+        // Effect
+        if let Some(name) = &self.snapshot_name {
+            snapshot.snapshot_name.clone_from(name);
+        }
+        if let Some(description) = &self.description {
+            snapshot.description.clone_from(description);
+        }
+        if self.disable_instant_access == Some(true) {
+            snapshot.instant_access = false.into();
+        }
+        snapshots::update_attributes(tx, &snapshot).await?;
+        Ok(Empty {})
+    }
+}
+
+fn check_retention(days: Option<i64>) -> Result<(), Fault> {
+    match days {
+        Some(days) if !RETENTION_DAYS.contains(&days) => Err(fault("InvalidRetentionDays.Malformed")),
+        _ => Ok(()),
+    }
+}
+
+/// A resource name that does not begin with `auto`, which automatic snapshots keep for themselves.
+fn is_snapshot_name(name: &str) -> bool {
+    is_name(name) && !name.starts_with("auto")
+}
+
+fn tagged(snapshot: &Snapshot) -> Tagged<'_> {
+    Tagged {
+        resource_type: ResourceType::Snapshot,
+        resource_id: &snapshot.snapshot_id,
+        account_id: &snapshot.account_id,
+        region_id: &snapshot.region_id,
+        creation_time: snapshot.creation_time,
+    }
+}

@@ -1,0 +1,24 @@
+//! The list of all actions, by family; the router, the action list and the contract tests read only this.
+
+use crate::actions;
+use crate::api::action::Entry;
+
+/// One slice for each file of `actions/`.
+static FAMILIES: [&[Entry]; 1] = [&actions::snapshots::ACTIONS];
+
+/// The action of this name in this version of the API.
+#[must_use]
+pub fn find(version: &str, name: &str) -> Option<&'static Entry> {
+    all().find(|entry| entry.name == name && entry.version == version)
+}
+
+/// Whether any action has this version.
+#[must_use]
+pub fn has_version(version: &str) -> bool {
+    all().any(|entry| entry.version == version)
+}
+
+/// Every action, family by family.
+pub fn all() -> impl Iterator<Item = &'static Entry> {
+    FAMILIES.iter().copied().flatten()
+}

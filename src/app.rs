@@ -1,0 +1,55 @@
+//! The daemon's parts put together: what `main` and the tests build alike; does nothing by itself.
+
+use std::sync::Arc;
+
+use crate::api::call::Claims;
+use crate::clock::Clock;
+use crate::config::{ClockMode, Config};
+use crate::ids::RequestIds;
+use crate::lifecycle;
+use crate::store::{Failure, Store};
+use crate::wire::credentials::Credentials;
+use crate::wire::nonces::Nonces;
+
+/// Everything that a call can reach.
+pub struct App {
+    pub config: Arc<Config>,
+    pub clock: Arc<Clock>,
+    pub store: Store,
+    pub credentials: Credentials,
+    pub nonces: Nonces,
+    pub request_ids: RequestIds,
+    pub claims: Claims,
+}
+
+impl App {
+    /// Opens the store of `config` with the clock that it names.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn open(config: Config) -> Result<Arc<Self>, Failure> {
+        let clock = match config.clock.mode {
+            ClockMode::System => Clock::system(),
+            ClockMode::Manual => Clock::manual(config.clock.start),
+        };
+        Self::open_with_clock(config, clock).await
+    }
+
+    /// As [`App::open`], with a clock of the caller's own.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn open_with_clock(config: Config, clock: Clock) -> Result<Arc<Self>, Failure> {
+        let (config, clock) = (Arc::new(config), Arc::new(clock));
+        let store = Store::open(&config, &clock, lifecycle::fire).await?;
+        Ok(Arc::new(Self {
+            credentials: Credentials::new(&config.accounts),
+            nonces: Nonces::new(config.limits.nonces),
+            request_ids: RequestIds::new(config.seed.ids()),
+            claims: Claims::default(),
+            config,
+            clock,
+            store,
+        }))
+    }
+}

@@ -1,0 +1,23 @@
+//! What happens without a call: one function for each kind of timer, each guarded and repeatable; never answers anybody.
+
+pub mod engine;
+mod snapshot;
+
+use std::pin::Pin;
+
+use crate::faults::Fault;
+use crate::store::timers::{Timer, TimerKind};
+use crate::store::tx::Tx;
+
+/// Does what a timer is for, at its own instant. A resource that is gone is no error.
+pub fn fire<'a>(tx: &'a mut Tx<'_>, timer: &'a Timer) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>> {
+    Box::pin(async move {
+        let id = timer.resource_id.as_str();
+        match TimerKind::find(&timer.kind) {
+            Some(TimerKind::SnapshotFinish) => snapshot::finish(tx, id).await,
+            Some(TimerKind::SnapshotExpire) => snapshot::expire(tx, id).await,
+            Some(TimerKind::ImageFinish | TimerKind::DiskFinish | TimerKind::InstanceFinish) => Ok(()),
+            None => Err(Fault::internal(format!("no such kind of timer: {}", timer.kind))),
+        }
+    })
+}

@@ -1,0 +1,370 @@
+//! Disks: rows, their attachments and the snapshot each was made from; never decides whether a change is allowed.
+
+use sqlx::FromRow;
+
+use super::events::{Subject, effect, event};
+use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::tombstones::bury;
+use super::tx::Tx;
+use super::{Flag, snapshots};
+use crate::clock::Timestamp;
+use crate::faults::Fault;
+use crate::{held_at_all, held_exclusively};
+
+/// A disk as stored.
+#[derive(Clone, Debug, FromRow)]
+pub struct Disk {
+    pub disk_id: String,
+    pub account_id: String,
+    pub region_id: String,
+    pub zone_id: String,
+    pub disk_name: String,
+    pub description: String,
+    /// system or data.
+    #[sqlx(rename = "type")]
+    pub disk_type: String,
+    pub category: String,
+    /// `PL0` to `PL3` for `cloud_essd`, else empty.
+    pub performance_level: String,
+    /// GiB.
+    pub size: i64,
+    /// Creating, Available, Attaching, `In_use`, Detaching, `ReIniting` or Resetting.
+    pub status: String,
+    pub portable: Flag,
+    pub delete_with_instance: Flag,
+    pub delete_auto_snapshot: Flag,
+    pub enable_auto_snapshot: Flag,
+    pub encrypted: Flag,
+    pub kms_key_id: String,
+    /// Disabled or Enabled.
+    pub multi_attach: String,
+    /// `PostPaid` or `PrePaid`.
+    pub disk_charge_type: String,
+    pub provisioned_iops: Option<i64>,
+    pub bursting_enabled: Flag,
+    pub storage_set_id: String,
+    pub storage_set_partition_number: Option<i64>,
+    /// The image of a system disk, else empty.
+    pub image_id: String,
+    /// What it was made from, kept when that is gone.
+    pub source_snapshot_id: String,
+    pub serial_number: String,
+    pub resource_group_id: String,
+    pub ever_attached: Flag,
+    pub creation_time: Timestamp,
+    pub attached_time: Option<Timestamp>,
+    pub detached_time: Option<Timestamp>,
+    /// Snapshots taken of it so far.
+    pub snapshots_taken: i64,
+}
+
+impl Disk {
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { account_id: &self.account_id, region_id: &self.region_id, resource_id: &self.disk_id }
+    }
+
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        self.disk_type == "system"
+    }
+
+    /// Of the ESSD family, whose snapshots are usable at once and may run side by side.
+    #[must_use]
+    pub fn is_essd_family(&self) -> bool {
+        matches!(self.category.as_str(), "cloud_essd" | "cloud_auto" | "cloud_essd_entry" | "cloud_regional_disk_auto")
+    }
+}
+
+impl Listed for Disk {
+    fn cursor(&self) -> Cursor {
+        Cursor { creation_time: self.creation_time, id: self.disk_id.clone() }
+    }
+}
+
+/// A disk with what an action must know before it changes it.
+#[derive(Clone, Debug, FromRow)]
+pub struct Examined {
+    #[sqlx(flatten)]
+    pub disk: Disk,
+    /// The first instance that has it, and that instance's status; `None` when it is attached to none.
+    pub instance_id: Option<String>,
+    pub instance_status: Option<String>,
+    /// That instance ran at least once.
+    pub instance_started_once: Option<Flag>,
+    pub attachments: i64,
+    pub manual_snapshots: i64,
+    pub unfinished_snapshots: i64,
+    held: i64,
+    held_exclusively: i64,
+}
+
+impl Examined {
+    /// A task or an operator holds it, in whatever mode.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held != 0
+    }
+
+    /// A task or an operator holds it exclusively.
+    #[must_use]
+    pub fn is_held_exclusively(&self) -> bool {
+        self.held_exclusively != 0
+    }
+}
+
+/// Where a disk is attached.
+#[derive(Clone, Debug, FromRow)]
+pub struct Attachment {
+    pub disk_id: String,
+    pub instance_id: String,
+    pub device: String,
+    pub attached_time: Timestamp,
+}
+
+/// What a list of disks reads.
+pub const SOURCE: Source = Source { table: "disks", id_column: "disk_id", columns: "disks.*" };
+
+macro_rules! examine {
+    ($condition:literal) => {
+        concat!(
+            "SELECT disks.*, i.instance_id, i.status AS instance_status, i.started_once AS instance_started_once,
+                 (SELECT COUNT(*) FROM disk_attachments a WHERE a.disk_id = disks.disk_id) AS attachments,
+                 (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.snapshot_type = 'user')
+                     AS manual_snapshots,
+                 (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.status = 'progressing')
+                     AS unfinished_snapshots, ",
+            held_at_all!("disks.disk_id"),
+            " AS held, ",
+            held_exclusively!("disks.disk_id"),
+            " AS held_exclusively
+             FROM disks LEFT JOIN instances i ON i.instance_id = (
+                 SELECT a.instance_id FROM disk_attachments a WHERE a.disk_id = disks.disk_id
+                 ORDER BY a.attached_time, a.instance_id LIMIT 1)
+             WHERE ",
+            $condition
+        )
+    };
+}
+
+/// The disk with this id, of the caller's account and, if it named one, region.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn find(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<Examined>, Fault> {
+    let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
+    let found = sqlx::query_as(examine!(
+        "disks.disk_id = $1 AND disks.account_id = $2 AND ($3 IS NULL OR disks.region_id = $3)"
+    ))
+    .bind(disk_id)
+    .bind(account_id)
+    .bind(region)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found)
+}
+
+/// As [`find`], of whatever account: for the engine, which acts for none.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn find_for_engine(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<Examined>, Fault> {
+    Ok(sqlx::query_as(examine!("disks.disk_id = $1")).bind(disk_id).fetch_optional(tx.conn()).await?)
+}
+
+/// The disks that an instance has, the system disk first, then by device.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn of_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Vec<Examined>, Fault> {
+    let found = sqlx::query_as(examine!(
+        "disks.disk_id IN (SELECT disk_id FROM disk_attachments WHERE instance_id = $1)
+         ORDER BY disks.type DESC, (SELECT device FROM disk_attachments a
+             WHERE a.disk_id = disks.disk_id AND a.instance_id = $1), disks.disk_id"
+    ))
+    .bind(instance_id)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(found)
+}
+
+/// The attachments of these disks, by disk and time.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn attachments_of(tx: &mut Tx<'_>, disk_ids: &[&str]) -> Result<Vec<Attachment>, Fault> {
+    let mut filter = Filter::default();
+    filter.any("disk_id", disk_ids.iter().copied());
+    let sql = format!(
+        "SELECT * FROM disk_attachments WHERE {} ORDER BY disk_id, attached_time, instance_id",
+        filter.conditions()
+    );
+    let query = bind!(sqlx::query_as::<_, Attachment>(sqlx::AssertSqlSafe(sql)), filter.values());
+    Ok(query.fetch_all(tx.conn()).await?)
+}
+
+/// Stores a new disk and, where it is made from a snapshot, the reference to it.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn insert(tx: &mut Tx<'_>, new: &Disk) -> Result<(), Fault> {
+    const SQL: &str = concat!(
+        "INSERT INTO disks (disk_id, account_id, region_id, zone_id, disk_name, description, type, category,
+             performance_level, size, status, portable, delete_with_instance, delete_auto_snapshot, enable_auto_snapshot,
+             encrypted, kms_key_id, multi_attach, disk_charge_type, provisioned_iops, bursting_enabled, storage_set_id,
+             storage_set_partition_number, image_id, source_snapshot_id, serial_number, resource_group_id,
+             ever_attached, creation_time, attached_time, detached_time, snapshots_taken)
+         VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
+             $27, $28, $29, $30, $31, $32, $33, $34, $35, $36);",
+        event!()
+    );
+    let statement = effect(tx, SQL, new.subject(), "Disk:CreateDiskStarted", &new.source_snapshot_id)
+        .bind(&new.zone_id)
+        .bind(&new.disk_name)
+        .bind(&new.description)
+        .bind(&new.disk_type)
+        .bind(&new.category)
+        .bind(&new.performance_level)
+        .bind(new.size)
+        .bind(&new.status)
+        .bind(new.portable)
+        .bind(new.delete_with_instance)
+        .bind(new.delete_auto_snapshot)
+        .bind(new.enable_auto_snapshot)
+        .bind(new.encrypted)
+        .bind(&new.kms_key_id)
+        .bind(&new.multi_attach)
+        .bind(&new.disk_charge_type)
+        .bind(new.provisioned_iops)
+        .bind(new.bursting_enabled)
+        .bind(&new.storage_set_id)
+        .bind(new.storage_set_partition_number)
+        .bind(&new.image_id)
+        .bind(&new.source_snapshot_id)
+        .bind(&new.serial_number)
+        .bind(&new.resource_group_id)
+        .bind(new.ever_attached)
+        .bind(new.creation_time)
+        .bind(new.attached_time)
+        .bind(new.detached_time)
+        .bind(new.snapshots_taken);
+    tx.execute(statement).await?;
+    if new.source_snapshot_id.is_empty() {
+        return Ok(());
+    }
+    let reference = sqlx::query("INSERT INTO disk_snapshot_references (disk_id, snapshot_id) VALUES ($1, $2)");
+    tx.execute(reference.bind(&new.disk_id).bind(&new.source_snapshot_id)).await?;
+    snapshots::refresh_usage(tx, &new.source_snapshot_id).await
+}
+
+/// Stores everything about a disk that can change but its status and attachments.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn update(tx: &mut Tx<'_>, changed: &Disk, event: &'static str) -> Result<(), Fault> {
+    const SQL: &str = concat!(
+        "UPDATE disks SET disk_name = $8, description = $9, category = $10, performance_level = $11, size = $12,
+             portable = $13, delete_with_instance = $14, delete_auto_snapshot = $15, enable_auto_snapshot = $16,
+             disk_charge_type = $17, provisioned_iops = $18, bursting_enabled = $19, resource_group_id = $20
+         WHERE disk_id = $1;",
+        event!()
+    );
+    let statement = effect(tx, SQL, changed.subject(), event, "")
+        .bind(&changed.disk_name)
+        .bind(&changed.description)
+        .bind(&changed.category)
+        .bind(&changed.performance_level)
+        .bind(changed.size)
+        .bind(changed.portable)
+        .bind(changed.delete_with_instance)
+        .bind(changed.delete_auto_snapshot)
+        .bind(changed.enable_auto_snapshot)
+        .bind(&changed.disk_charge_type)
+        .bind(changed.provisioned_iops)
+        .bind(changed.bursting_enabled)
+        .bind(&changed.resource_group_id);
+    tx.execute(statement).await?;
+    Ok(())
+}
+
+/// Moves a disk from the status it was read with to another.
+///
+/// `false`: it is no longer as it was read, and the caller must fail.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn set_status(tx: &mut Tx<'_>, disk: &Disk, status: &str, event: &'static str) -> Result<bool, Fault> {
+    const SQL: &str = concat!("UPDATE disks SET status = $8 WHERE disk_id = $1 AND status = $9;", event!());
+    const GUARD: usize = 0;
+    let statement = effect(tx, SQL, disk.subject(), event, status).bind(status).bind(&disk.status);
+    tx.execute_guarded(statement, GUARD).await
+}
+
+/// Gives a disk to an instance.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn attach(tx: &mut Tx<'_>, disk_id: &str, instance_id: &str, device: &str) -> Result<(), Fault> {
+    let now = tx.now;
+    let statement = sqlx::query(
+        "INSERT INTO disk_attachments (disk_id, instance_id, device, attached_time) VALUES ($1, $2, $3, $4);
+         UPDATE disks SET ever_attached = 1, attached_time = $4, detached_time = NULL WHERE disk_id = $1",
+    )
+    .bind(disk_id)
+    .bind(instance_id)
+    .bind(device)
+    .bind(now);
+    tx.execute(statement).await?;
+    Ok(())
+}
+
+/// Takes a disk from an instance.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn detach(tx: &mut Tx<'_>, disk_id: &str, instance_id: &str) -> Result<(), Fault> {
+    let now = tx.now;
+    let statement = sqlx::query(
+        "DELETE FROM disk_attachments WHERE disk_id = $1 AND instance_id = $2;
+         UPDATE disks SET detached_time = $3 WHERE disk_id = $1",
+    )
+    .bind(disk_id)
+    .bind(instance_id)
+    .bind(now);
+    tx.execute(statement).await?;
+    Ok(())
+}
+
+/// Deletes a disk with its attachments, its reference to a snapshot, timers and tags; leaves a tombstone and an event.
+///
+/// `false`: it is no longer as it was read, and the caller must fail. Its snapshots are the caller's affair.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn delete(tx: &mut Tx<'_>, disk: &Disk) -> Result<bool, Fault> {
+    const SQL: &str = concat!(
+        "DELETE FROM disks WHERE disk_id = $1 AND status = $8;
+         DELETE FROM timers WHERE resource_id = $1;",
+        bury!()
+    );
+    const GUARD: usize = 0;
+    super::tags::remove(tx, &disk.disk_id, None).await?;
+    let statement = effect(tx, SQL, disk.subject(), "Disk:DeleteDiskCompleted", "").bind(&disk.status);
+    let hit = tx.execute_guarded(statement, GUARD).await?;
+    if !disk.source_snapshot_id.is_empty() {
+        snapshots::refresh_usage(tx, &disk.source_snapshot_id).await?;
+    }
+    Ok(hit)
+}
+
+/// Whether the snapshot that a disk was made from is still there and still referred to.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn has_source(tx: &mut Tx<'_>, disk_id: &str) -> Result<bool, Fault> {
+    let found: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM disk_snapshot_references WHERE disk_id = $1)")
+        .bind(disk_id)
+        .fetch_one(tx.conn())
+        .await?;
+    Ok(found != 0)
+}

@@ -1,0 +1,82 @@
+//! Events: one row for every state change, numbered in order; never read by an action.
+
+use super::tx::{Statement, Tx};
+use crate::clock::Timestamp;
+use crate::faults::Fault;
+
+/// A state change that happened.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Event {
+    pub event_id: i64,
+    pub account_id: String,
+    pub region_id: String,
+    /// The vendor's form, such as `Snapshot:CreateSnapshotCompleted`.
+    pub name: String,
+    pub resource_id: String,
+    pub occurred_at: Timestamp,
+    pub detail: String,
+}
+
+/// Whose resource a change is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub account_id: &'a str,
+    pub region_id: &'a str,
+    pub resource_id: &'a str,
+}
+
+/// The statement that records an event, to stand in one string with the change it tells of.
+///
+/// $1 resource, $2 account, $3 region, $4 number, $5 name, $6 now, $7 detail: what [`effect`] binds.
+macro_rules! event {
+    () => {
+        "INSERT INTO events (event_id, account_id, region_id, name, resource_id, occurred_at, detail)
+         VALUES ($4, $2, $3, $5, $1, $6, $7);"
+    };
+}
+pub(crate) use event;
+
+/// `sql`, which contains [`event!`], with the seven arguments of the event bound; further ones follow from $8 on.
+pub fn effect<'q>(
+    tx: &mut Tx<'_>,
+    sql: &'static str,
+    subject: Subject<'q>,
+    name: &'static str,
+    detail: &'q str,
+) -> Statement<'q> {
+    let event_id = tx.next_event_id();
+    sqlx::query(sql)
+        .bind(subject.resource_id)
+        .bind(subject.account_id)
+        .bind(subject.region_id)
+        .bind(event_id)
+        .bind(name)
+        .bind(tx.now)
+        .bind(detail)
+}
+
+/// Records a change of a resource by itself.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn record(tx: &mut Tx<'_>, name: &'static str, subject: Subject<'_>, detail: &str) -> Result<(), Fault> {
+    let statement = effect(tx, event!(), subject, name, detail);
+    tx.execute(statement).await?;
+    Ok(())
+}
+
+/// Events after the one numbered `cursor`, at most `limit`, oldest first.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn after(tx: &mut Tx<'_>, cursor: i64, limit: i64) -> Result<Vec<Event>, Fault> {
+    let events = sqlx::query_as(
+        "SELECT event_id, account_id, region_id, name, resource_id, occurred_at, detail
+         FROM events WHERE event_id > $1 ORDER BY event_id LIMIT $2",
+    )
+    .bind(cursor)
+    .bind(limit)
+    .fetch_all(tx.conn())
+    .await?;
+    Ok(events)
+}

@@ -1,0 +1,188 @@
+//! The store: one SQLite file, one writer with group commit, readers beside it; the only folder with SQL.
+
+pub mod client_tokens;
+pub mod disks;
+pub mod events;
+pub mod filter;
+pub mod images;
+pub mod instances;
+pub mod opening;
+pub mod row_locks;
+pub mod snapshots;
+pub mod tags;
+pub mod timers;
+pub mod tombstones;
+pub mod tx;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::faults::{Fault, fault};
+use filter::Walks;
+use row_locks::{Guard, LockTable, RowLocks};
+use tx::{Context, Scratch, Tx};
+use writer::{Request, Task};
+
+pub use opening::Failure;
+pub use writer::Fire;
+
+/// The driver in use; nothing outside this folder names it.
+pub type Database = sqlx::Sqlite;
+pub type Conn = sqlx::SqliteConnection;
+pub type Row = sqlx::sqlite::SqliteRow;
+
+/// A flag as the schema keeps it: 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct Flag(i64);
+
+impl From<bool> for Flag {
+    fn from(value: bool) -> Self {
+        Self(i64::from(value))
+    }
+}
+
+impl From<Flag> for bool {
+    fn from(flag: Flag) -> Self {
+        flag.0 != 0
+    }
+}
+
+/// Something to do in one transaction.
+///
+/// It touches the world only through [`Tx`]; hence it can share a commit with others, be run again after its
+/// neighbour failed, and be rolled back: an operation that fails changes nothing.
+pub trait Operation: Send + Sync + 'static {
+    type Output: Send + 'static;
+
+    fn run(&self, tx: &mut Tx<'_>) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
+}
+
+/// What the store's parts share.
+pub(crate) struct Shared {
+    pub config: Arc<Config>,
+    pub clock: Arc<Clock>,
+    pub locks: LockTable,
+    pub walks: Walks,
+    /// The instant of the earliest timer, `i64::MAX` for none; kept by the writer.
+    pub next_due: AtomicI64,
+    /// Wakes the engine when `next_due` came nearer.
+    pub due_changed: Notify,
+    /// Commits so far, for tests that stop after the k-th.
+    pub commits: AtomicU64,
+    /// How many commits may still happen; `u64::MAX` outside crash tests.
+    pub commits_allowed: AtomicU64,
+}
+
+/// The open store. Cheap to clone; closes when the last clone is gone and [`Store::close`] was awaited.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    queue: mpsc::Sender<Request>,
+    readers: sqlx::Pool<Database>,
+}
+
+impl Store {
+    /// Runs `operation` on a reading connection; what is due by now has happened before.
+    ///
+    /// # Errors
+    /// The operation's own fault, or 500 `InternalError` when the database fails.
+    pub async fn read<O: Operation>(&self, context: &Context, operation: &O) -> Result<O::Output, Fault> {
+        if self.shared.next_due.load(Ordering::Acquire) <= self.shared.clock.now().millis() {
+            self.settle(self.shared.clock.now()).await?;
+        }
+        let mut conn = self.reader().await?;
+        let mut scratch = Scratch::default();
+        let now = self.shared.clock.now();
+        sqlx::query("BEGIN").execute(&mut *conn).await?;
+        let mut tx = Tx::new(&mut conn, now, context, &self.shared, &mut scratch);
+        let outcome = operation.run(&mut tx).await;
+        sqlx::query("COMMIT").execute(&mut *conn).await?;
+        outcome
+    }
+
+    /// Takes the row locks, runs `operation` in the writer and returns after its commit.
+    ///
+    /// # Errors
+    /// 403 `Operation.Conflict` when a row is locked, 503 `ServiceUnavailable` when the queue is full or the store is
+    /// closing, the operation's own fault, or 500 `InternalError`. Nothing is changed then.
+    pub async fn write<O: Operation>(
+        &self,
+        context: Context,
+        locks: RowLocks,
+        operation: O,
+    ) -> Result<O::Output, Fault> {
+        let wait = Duration::from_millis(self.shared.config.fidelity.conflict_wait_ms);
+        let guard = self.shared.locks.acquire(&context.account_id, &locks, wait).await?;
+        let (reply, answer) = oneshot::channel();
+        let task = Task::new(operation, context, guard, reply);
+        self.queue.try_send(Request::Write(Box::new(task))).map_err(|_| fault("ServiceUnavailable"))?;
+        answer.await.unwrap_or_else(|_| Err(fault("ServiceUnavailable")))
+    }
+
+    /// Lets everything happen that is due by `until`, in order, each change at its own instant.
+    ///
+    /// # Errors
+    /// 500 `InternalError` when the database fails; 503 `ServiceUnavailable` when the store is closing.
+    pub async fn settle(&self, until: Timestamp) -> Result<(), Fault> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Settle { until, reply };
+        self.queue.send(request).await.map_err(|_| fault("ServiceUnavailable"))?;
+        answer.await.unwrap_or_else(|_| Err(fault("ServiceUnavailable")))
+    }
+
+    /// Holds rows of an account as a call in flight does, until the guard is dropped; for tests and operators.
+    ///
+    /// # Errors
+    /// 403 `Operation.Conflict` when one of them is held already.
+    pub async fn hold(&self, account_id: &str, locks: &RowLocks) -> Result<Guard, Fault> {
+        self.shared.locks.acquire(account_id, locks, Duration::ZERO).await
+    }
+
+    /// The instant of the earliest timer.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let due = self.shared.next_due.load(Ordering::Acquire);
+        (due != i64::MAX).then(|| Timestamp::from_millis(due))
+    }
+
+    /// Returns when [`Store::next_due`] may have come nearer.
+    pub async fn due_changed(&self) {
+        self.shared.due_changed.notified().await;
+    }
+
+    /// Commits since the store was opened.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Acquire)
+    }
+
+    /// Lets only `count` further commits happen; every later one fails as if the process had died before it.
+    pub fn stop_after_commits(&self, count: u64) {
+        self.shared.commits_allowed.store(count, Ordering::Release);
+    }
+
+    /// Finishes what is queued, writes the log back into the database file and closes it.
+    pub async fn close(&self) {
+        let (reply, done) = oneshot::channel();
+        if self.queue.send(Request::Close { reply }).await.is_ok() {
+            self.readers.close().await;
+            // The writer is gone either way; an error here means that it was gone before.
+            let _ = done.await;
+        }
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Database>, Fault> {
+        self.readers.acquire().await.map_err(|error| match error {
+            sqlx::Error::PoolClosed | sqlx::Error::PoolTimedOut => fault("ServiceUnavailable"),
+            other => Fault::internal(other),
+        })
+    }
+}

@@ -1,0 +1,329 @@
+//! Opening the store: the folder, the single-process lock, migrations, connections and upkeep; never serves a call.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
+use tokio::sync::{Notify, mpsc};
+
+use super::filter::Walks;
+use super::row_locks::LockTable;
+use super::tx::Marks;
+use super::writer::{Fire, Writer};
+use super::{Conn, Database, Shared, Store};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::ids::IdGenerator;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+const DATABASE_FILE: &str = "snapshotd.db";
+const LOCK_FILE: &str = "lock";
+const ENDPOINT_FILE: &str = "endpoint";
+/// Pages of the write-ahead log before it is written back: larger ones halve the longest waits.
+const CHECKPOINT_PAGES: &str = "4000";
+/// The log file is cut back to this many bytes after a checkpoint.
+const LOG_BYTES: &str = "67108864";
+const WRITER_CACHE_KIB: &str = "-16000";
+const READER_CACHE_KIB: &str = "-8000";
+/// Statements kept prepared for each connection.
+const STATEMENTS: usize = 512;
+/// Free pages handed back in one go.
+const VACUUM_PAGES: &str = "PRAGMA incremental_vacuum(2000)";
+
+/// Why a store cannot be opened.
+#[derive(Debug)]
+pub enum Failure {
+    /// Another process has it.
+    InUse(PathBuf),
+    /// It was written by a newer program, or a migration of its was altered.
+    Foreign(String),
+    /// The folder or a file in it.
+    Folder(PathBuf, io::Error),
+    /// The database itself.
+    Database(sqlx::Error),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InUse(path) => write!(f, "{} is in use by another snapshotd", path.display()),
+            Self::Foreign(why) => write!(f, "the database was not written by this version: {why}; it is left as it is"),
+            Self::Folder(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Database(error) => write!(f, "the database cannot be used: {error}; it is left as it is"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// How the writer's connection is made, and the lock that keeps other processes out while this value lives.
+pub struct Opening {
+    options: SqliteConnectOptions,
+    _lock: File,
+}
+
+/// The engine's row as it was at the last commit.
+#[derive(sqlx::FromRow)]
+struct Stored {
+    present: Timestamp,
+    id_position: i64,
+    last_event: i64,
+}
+
+impl Store {
+    /// Opens the store in `data_dir`, made and migrated if need be, and starts its writer.
+    ///
+    /// # Errors
+    /// See [`Failure`].
+    pub async fn open(config: &Arc<Config>, clock: &Arc<Clock>, fire: Fire) -> Result<Self, Failure> {
+        let folder = &config.data_dir;
+        make_folder(folder)?;
+        let lock = lock_folder(folder)?;
+        let file = folder.join(DATABASE_FILE);
+        private_file(&file).map_err(|error| Failure::Folder(file.clone(), error))?;
+        let opening = Opening { options: writing(&file), _lock: lock };
+        let mut conn = opening.connect_writer().await?;
+        migrate(&mut conn).await?;
+        let stored = load(&mut conn, config, clock).await?;
+        let shared = Arc::new(Shared {
+            config: Arc::clone(config),
+            clock: Arc::clone(clock),
+            locks: LockTable::default(),
+            walks: Walks::default(),
+            next_due: AtomicI64::new(i64::MAX),
+            due_changed: Notify::new(),
+            commits: AtomicU64::new(0),
+            commits_allowed: AtomicU64::new(u64::MAX),
+        });
+        let readers = sqlx::pool::PoolOptions::<Database>::new()
+            .max_connections(config.limits.readers)
+            .min_connections(config.limits.readers)
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .connect_with(reading(&file))
+            .await?;
+        let marks =
+            Marks { ids: IdGenerator::new(config.seed.ids(), stored.id_position), last_event: stored.last_event };
+        let pruned_at_event = marks.last_event;
+        let mut writer = Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire };
+        writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
+        let (queue, requests) = mpsc::channel(config.limits.queue);
+        tokio::spawn(writer.run(requests));
+        Ok(Self { shared, queue, readers })
+    }
+
+    /// Looks at the database without serving, locking or migrating it.
+    ///
+    /// # Errors
+    /// See [`Failure`]; a folder without a database is none.
+    pub async fn check(config: &Config) -> Result<Checked, Failure> {
+        let file = config.data_dir.join(DATABASE_FILE);
+        if !file.exists() {
+            return Ok(Checked::Absent);
+        }
+        let mut conn = connection(&file).read_only(true).connect().await?;
+        let fine: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut conn).await?;
+        if fine != "ok" {
+            return Err(Failure::Database(sqlx::Error::Protocol(fine)));
+        }
+        let tables: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
+            .fetch_one(&mut conn)
+            .await?;
+        let applied: Vec<(i64, Vec<u8>)> = if tables == 0 {
+            Vec::new()
+        } else {
+            sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+                .fetch_all(&mut conn)
+                .await?
+        };
+        conn.close().await?;
+        for (version, checksum) in &applied {
+            let known = MIGRATIONS.iter().find(|migration| migration.version == *version);
+            if known.is_none_or(|migration| *migration.checksum != **checksum) {
+                return Err(Failure::Foreign(format!("migration {version} is not known here")));
+            }
+        }
+        let pending = MIGRATIONS.iter().count().saturating_sub(applied.len());
+        Ok(Checked::Fine { pending })
+    }
+}
+
+/// What [`Store::check`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// No database yet; the first start makes it.
+    Absent,
+    /// A sound database, with so many migrations still to come.
+    Fine { pending: usize },
+}
+
+/// Writes the endpoint into `data_dir`, for programs that started the daemon on port 0.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn publish_endpoint(data_dir: &Path, endpoint: &str) -> io::Result<()> {
+    let path = data_dir.join(ENDPOINT_FILE);
+    let mut file = private().truncate(true).open(&path)?;
+    writeln!(file, "{endpoint}")
+}
+
+/// The endpoint that a running daemon has published, if any.
+#[must_use]
+pub fn published_endpoint(data_dir: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data_dir.join(ENDPOINT_FILE)).ok()?;
+    Some(text.trim().to_owned())
+}
+
+impl Opening {
+    pub(super) async fn connect_writer(&self) -> Result<Conn, sqlx::Error> {
+        self.options.connect().await
+    }
+
+    /// Forgets the oldest events and tombstones beyond their bounds and expired client tokens; hands free pages back.
+    pub(super) async fn prune(&self, conn: &mut Conn, shared: &Shared, last_event: i64) -> Result<(), sqlx::Error> {
+        let limits = &shared.config.limits;
+        let token_ms = shared.config.fidelity.token_hours.saturating_mul(3_600_000);
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
+        sqlx::query("DELETE FROM events WHERE event_id <= $1")
+            .bind(last_event - limits.events)
+            .execute(&mut *conn)
+            .await?;
+        sqlx::query("DELETE FROM client_tokens WHERE created_at <= $1")
+            .bind(shared.clock.now().plus_millis(-token_ms))
+            .execute(&mut *conn)
+            .await?;
+        for account in &shared.config.accounts {
+            sqlx::query(
+                "DELETE FROM tombstones WHERE account_id = $1 AND event_id <= (
+                     SELECT event_id FROM tombstones WHERE account_id = $1 ORDER BY event_id DESC LIMIT 1 OFFSET $2)",
+            )
+            .bind(&account.id)
+            .bind(limits.tombstones)
+            .execute(&mut *conn)
+            .await?;
+        }
+        sqlx::query("COMMIT").execute(&mut *conn).await?;
+        sqlx::query(VACUUM_PAGES).execute(conn).await?;
+        Ok(())
+    }
+
+    /// Before closing: hands free pages back and empties the write-ahead log.
+    pub(super) async fn finish(&self, conn: &mut Conn) -> Result<(), sqlx::Error> {
+        sqlx::query("PRAGMA incremental_vacuum").execute(&mut *conn).await?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(conn).await?;
+        Ok(())
+    }
+}
+
+fn connection(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging()
+}
+
+fn writing(file: &Path) -> SqliteConnectOptions {
+    connection(file)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+        .pragma("journal_size_limit", LOG_BYTES)
+        .pragma("cache_size", WRITER_CACHE_KIB)
+        .pragma("temp_store", "MEMORY")
+}
+
+fn reading(file: &Path) -> SqliteConnectOptions {
+    connection(file).pragma("query_only", "ON").pragma("cache_size", READER_CACHE_KIB).pragma("temp_store", "MEMORY")
+}
+
+async fn migrate(conn: &mut Conn) -> Result<(), Failure> {
+    MIGRATIONS.run(conn).await.map_err(|error| match error {
+        sqlx::migrate::MigrateError::Execute(error) => Failure::Database(error),
+        other => Failure::Foreign(other.to_string()),
+    })
+}
+
+/// Reads the engine's row, written at first start, and sets the clock by it.
+async fn load(conn: &mut Conn, config: &Config, clock: &Clock) -> Result<Stored, sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO engine (singleton, present, id_position, last_event) VALUES (1, $1, 0, 0)
+         ON CONFLICT (singleton) DO NOTHING",
+    )
+    .bind(clock.now())
+    .execute(&mut *conn)
+    .await?;
+    let mut stored: Stored =
+        sqlx::query_as("SELECT present, id_position, last_event FROM engine").fetch_one(&mut *conn).await?;
+    let lead = stored.present.since(clock.now());
+    if clock.is_manual() || lead <= config.clock.max_lead {
+        clock.advance_to(stored.present);
+        return Ok(stored);
+    }
+    tracing::warn!(
+        stored = stored.present.to_seconds(),
+        "the stored time is far ahead of this machine's clock; time is set back to the machine's"
+    );
+    stored.last_event += 1;
+    sqlx::query(
+        "INSERT INTO events (event_id, account_id, region_id, name, resource_id, occurred_at, detail)
+         VALUES ($1, '', '', 'Clock:Reanchored', '', $2, $3)",
+    )
+    .bind(stored.last_event)
+    .bind(clock.now())
+    .bind(stored.present.to_seconds())
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("UPDATE engine SET present = $1, last_event = $2")
+        .bind(clock.now())
+        .bind(stored.last_event)
+        .execute(conn)
+        .await?;
+    Ok(stored)
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|error| Failure::Folder(folder.to_owned(), error))
+}
+
+fn lock_folder(folder: &Path) -> Result<File, Failure> {
+    let path = folder.join(LOCK_FILE);
+    let opened = private().open(&path);
+    let file = opened.map_err(|error| Failure::Folder(path.clone(), error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::InUse(folder.to_owned())),
+        Err(TryLockError::Error(error)) => Err(Failure::Folder(path, error)),
+    }
+}
+
+/// Makes the file with mode 0600 if it is not there; the database's side files take their mode from it.
+fn private_file(path: &Path) -> io::Result<()> {
+    private().open(path).map(drop)
+}
+
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+}

@@ -1,0 +1,384 @@
+//! Snapshots: rows, the counters of each combination, and what refers to them; never decides whether a change is allowed.
+
+use sqlx::FromRow;
+
+use super::events::{Subject, effect, event};
+use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::tombstones::bury;
+use super::tx::Tx;
+use super::{Flag, timers};
+use crate::clock::Timestamp;
+use crate::faults::Fault;
+use crate::{held_at_all, held_exclusively};
+use timers::TimerKind;
+
+/// A snapshot as stored.
+#[derive(Clone, Debug, FromRow)]
+pub struct Snapshot {
+    pub snapshot_id: String,
+    pub account_id: String,
+    pub region_id: String,
+    pub snapshot_name: String,
+    pub description: String,
+    /// progressing, accomplished or failed.
+    pub status: String,
+    /// none, image, disk or `image_disk`: what exists that was made from it.
+    pub usage: String,
+    /// user or auto.
+    pub snapshot_type: String,
+    pub category: String,
+    pub snapshot_link_id: String,
+    pub snapshot_sn: String,
+    pub source_disk_id: String,
+    /// GiB.
+    pub source_disk_size: i64,
+    pub source_disk_type: String,
+    /// The snapshot and the region that a copy came from, else empty.
+    pub source_snapshot_id: String,
+    pub source_region_id: String,
+    pub product_code: String,
+    pub encrypted: Flag,
+    pub kms_key_id: String,
+    pub resource_group_id: String,
+    /// Usable, for the ESSD family from the cut on.
+    pub available: Flag,
+    pub instant_access: Flag,
+    pub instant_access_retention_days: Option<i64>,
+    pub retention_days: Option<i64>,
+    pub full_size_bytes: i64,
+    pub creation_time: Timestamp,
+    /// The instant that is captured.
+    pub cut_time: Timestamp,
+    /// When it will be, or was, accomplished.
+    pub finish_time: Timestamp,
+    pub last_modified_time: Timestamp,
+}
+
+impl Snapshot {
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { account_id: &self.account_id, region_id: &self.region_id, resource_id: &self.snapshot_id }
+    }
+
+    #[must_use]
+    pub fn is_accomplished(&self) -> bool {
+        self.status == "accomplished"
+    }
+}
+
+impl Listed for Snapshot {
+    fn cursor(&self) -> Cursor {
+        Cursor { creation_time: self.creation_time, id: self.snapshot_id.clone() }
+    }
+}
+
+/// A snapshot with what stands in the way of changing it.
+#[derive(Clone, Debug, FromRow)]
+pub struct Referenced {
+    #[sqlx(flatten)]
+    pub snapshot: Snapshot,
+    used_by_image: i64,
+    used_by_disk: i64,
+    held: i64,
+    held_exclusively: i64,
+    tagged: i64,
+}
+
+impl Referenced {
+    /// An image of any state and account maps it.
+    #[must_use]
+    pub fn is_used_by_image(&self) -> bool {
+        self.used_by_image != 0
+    }
+
+    /// A disk that exists was made from it.
+    #[must_use]
+    pub fn is_used_by_disk(&self) -> bool {
+        self.used_by_disk != 0
+    }
+
+    /// A task or an operator holds it, in whatever mode.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held != 0
+    }
+
+    /// A task or an operator holds it so that nothing may be made from it.
+    #[must_use]
+    pub fn is_held_exclusively(&self) -> bool {
+        self.held_exclusively != 0
+    }
+}
+
+/// What a list of snapshots reads.
+pub const SOURCE: Source = Source { table: "snapshots", id_column: "snapshot_id", columns: "snapshots.*" };
+
+/// The snapshot with this id, of the caller's account and, if it named one, region.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Referenced>, Fault> {
+    let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
+    let found = sqlx::query_as(concat!(
+        "SELECT snapshots.*,
+             EXISTS (SELECT 1 FROM image_disk_mappings m WHERE m.snapshot_id = snapshots.snapshot_id) AS used_by_image,
+             EXISTS (SELECT 1 FROM disk_snapshot_references r WHERE r.snapshot_id = snapshots.snapshot_id)
+                 AS used_by_disk,
+             EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = snapshots.snapshot_id) AS tagged, ",
+        held_at_all!("snapshots.snapshot_id"),
+        " AS held, ",
+        held_exclusively!("snapshots.snapshot_id"),
+        " AS held_exclusively
+         FROM snapshots WHERE snapshot_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)",
+    ))
+    .bind(snapshot_id)
+    .bind(account_id)
+    .bind(region)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found)
+}
+
+/// As [`find`], of whatever account: for the engine, which acts for none.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Referenced>, Fault> {
+    let found = sqlx::query_as(concat!(
+        "SELECT snapshots.*, usage IN ('image', 'image_disk') AS used_by_image, usage IN ('disk', 'image_disk') AS used_by_disk,
+             1 AS tagged, ",
+        held_at_all!("snapshots.snapshot_id"),
+        " AS held, ",
+        held_exclusively!("snapshots.snapshot_id"),
+        " AS held_exclusively FROM snapshots WHERE snapshot_id = $1",
+    ))
+    .bind(snapshot_id)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(found)
+}
+
+/// Takes a snapshot, $1, out of the counters, while its row still tells of which combination it is.
+macro_rules! leave_count {
+    () => {
+        "UPDATE snapshot_counts SET snapshot_count = snapshot_count - 1
+         WHERE (account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted) = (
+             SELECT account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted
+             FROM snapshots WHERE snapshot_id = $1);"
+    };
+}
+
+/// Puts a snapshot, $1, into the counters, after its row tells of which combination it is.
+macro_rules! enter_count {
+    () => {
+        "INSERT INTO snapshot_counts
+             (account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted, snapshot_count)
+         SELECT account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted, 1
+         FROM snapshots WHERE snapshot_id = $1
+         ON CONFLICT (account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted)
+         DO UPDATE SET snapshot_count = snapshot_counts.snapshot_count + 1;"
+    };
+}
+
+/// Stores a new snapshot, counted, with the timer that finishes it.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
+    const SQL: &str = concat!(
+        "INSERT INTO snapshots (snapshot_id, account_id, region_id, snapshot_name, description, status, usage,
+             snapshot_type, category, snapshot_link_id, snapshot_sn, source_disk_id, source_disk_size, source_disk_type,
+             source_snapshot_id, source_region_id, product_code, encrypted, kms_key_id, resource_group_id, available,
+             instant_access, instant_access_retention_days, retention_days, full_size_bytes, creation_time, cut_time,
+             finish_time, last_modified_time)
+         VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
+             $27, $28, $29, $30, $31, $32, $33);",
+        enter_count!(),
+        "INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
+         UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16;",
+        event!()
+    );
+    let statement = effect(tx, SQL, new.subject(), "Snapshot:CreateSnapshotStarted", &new.source_disk_id)
+        .bind(&new.snapshot_name)
+        .bind(&new.description)
+        .bind(&new.status)
+        .bind(&new.usage)
+        .bind(&new.snapshot_type)
+        .bind(&new.category)
+        .bind(&new.snapshot_link_id)
+        .bind(&new.snapshot_sn)
+        .bind(&new.source_disk_id)
+        .bind(new.source_disk_size)
+        .bind(&new.source_disk_type)
+        .bind(&new.source_snapshot_id)
+        .bind(&new.source_region_id)
+        .bind(&new.product_code)
+        .bind(new.encrypted)
+        .bind(&new.kms_key_id)
+        .bind(&new.resource_group_id)
+        .bind(new.available)
+        .bind(new.instant_access)
+        .bind(new.instant_access_retention_days)
+        .bind(new.retention_days)
+        .bind(new.full_size_bytes)
+        .bind(new.creation_time)
+        .bind(new.cut_time)
+        .bind(new.finish_time)
+        .bind(new.last_modified_time);
+    tx.execute(statement).await?;
+    tx.timer_was_set(new.finish_time);
+    Ok(())
+}
+
+/// Deletes a snapshot with its references of disks, timers and tags; leaves a tombstone and an event.
+///
+/// `false`: the row is no longer as it was read, and the caller must fail.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn delete(tx: &mut Tx<'_>, found: &Referenced, reason: &'static str) -> Result<bool, Fault> {
+    const SQL: &str = concat!(
+        leave_count!(),
+        "DELETE FROM disk_snapshot_references WHERE snapshot_id = $1;
+         DELETE FROM snapshots WHERE snapshot_id = $1 AND status = $8 AND last_modified_time = $9;
+         DELETE FROM timers WHERE resource_id = $1;",
+        bury!()
+    );
+    const GUARD: usize = 2;
+    let snapshot = &found.snapshot;
+    if found.tagged != 0 {
+        super::tags::remove(tx, &snapshot.snapshot_id, None).await?;
+    }
+    let statement = effect(tx, SQL, snapshot.subject(), "Snapshot:DeleteSnapshotCompleted", reason)
+        .bind(&snapshot.status)
+        .bind(snapshot.last_modified_time);
+    tx.execute_guarded(statement, GUARD).await
+}
+
+/// Ends the making of a snapshot: progressing becomes `status`, which is accomplished or failed.
+///
+/// `false`: it is not progressing (any more).
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn finish(tx: &mut Tx<'_>, snapshot: &Snapshot, status: &'static str) -> Result<bool, Fault> {
+    const SQL: &str = concat!(
+        leave_count!(),
+        "UPDATE snapshots SET status = $8, available = CASE $8 WHEN 'accomplished' THEN 1 ELSE 0 END,
+             last_modified_time = $6
+         WHERE snapshot_id = $1 AND status = 'progressing';",
+        enter_count!(),
+        event!()
+    );
+    const GUARD: usize = 1;
+    let name =
+        if status == "accomplished" { "Snapshot:CreateSnapshotCompleted" } else { "Snapshot:CreateSnapshotFailed" };
+    let statement = effect(tx, SQL, snapshot.subject(), name, status).bind(status);
+    tx.execute_guarded(statement, GUARD).await
+}
+
+/// Stores the attributes that may change: name, description and retention; moves the retention timer with it.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn update_attributes(tx: &mut Tx<'_>, changed: &Snapshot) -> Result<(), Fault> {
+    const SQL: &str = concat!(
+        "UPDATE snapshots SET snapshot_name = $8, description = $9, retention_days = $10, instant_access = $11,
+             last_modified_time = $6
+         WHERE snapshot_id = $1;",
+        event!()
+    );
+    let statement = effect(tx, SQL, changed.subject(), "Snapshot:ModifySnapshotAttributeCompleted", "")
+        .bind(&changed.snapshot_name)
+        .bind(&changed.description)
+        .bind(changed.retention_days)
+        .bind(changed.instant_access);
+    tx.execute(statement).await?;
+    set_retention(tx, changed).await
+}
+
+/// Sets the timer that lets a snapshot go after its days of retention; without such days it stays for ever.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn set_retention(tx: &mut Tx<'_>, snapshot: &Snapshot) -> Result<(), Fault> {
+    let Some(days) = snapshot.retention_days else { return Ok(()) };
+    timers::set(tx, TimerKind::SnapshotExpire, &snapshot.snapshot_id, snapshot.creation_time.plus_days(days)).await
+}
+
+/// Brings `usage` in line with the references that exist, after one came or went.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn refresh_usage(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Fault> {
+    const SQL: &str = concat!(
+        leave_count!(),
+        "UPDATE snapshots SET usage = CASE
+             WHEN EXISTS (SELECT 1 FROM image_disk_mappings WHERE snapshot_id = $1) THEN
+                 CASE WHEN EXISTS (SELECT 1 FROM disk_snapshot_references WHERE snapshot_id = $1)
+                     THEN 'image_disk' ELSE 'image' END
+             WHEN EXISTS (SELECT 1 FROM disk_snapshot_references WHERE snapshot_id = $1) THEN 'disk'
+             ELSE 'none' END
+         WHERE snapshot_id = $1;",
+        enter_count!()
+    );
+    tx.execute(sqlx::query(SQL).bind(snapshot_id)).await?;
+    Ok(())
+}
+
+/// The filters whose totals the counters know.
+#[derive(Clone, Debug, Default)]
+pub struct Counted<'a> {
+    pub status: Option<&'a str>,
+    pub usage: Option<&'a str>,
+    pub snapshot_type: Option<&'a str>,
+    pub source_disk_type: Option<&'a str>,
+    pub encrypted: Option<bool>,
+}
+
+impl Counted<'_> {
+    /// Whether none of them is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { status, usage, snapshot_type, source_disk_type, encrypted } = self;
+        [status, usage, snapshot_type, source_disk_type].iter().all(|value| value.is_none()) && encrypted.is_none()
+    }
+}
+
+/// How many snapshots of the caller's account and region match, without a look at them.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn count(tx: &mut Tx<'_>, counted: &Counted<'_>) -> Result<i64, Fault> {
+    let mut filter = Filter::default();
+    filter.is("account_id", tx.account_id());
+    filter.is("region_id", tx.region().id);
+    filter.is_given("status", counted.status);
+    filter.is_given("usage", counted.usage);
+    filter.is_given("snapshot_type", counted.snapshot_type);
+    filter.is_given("source_disk_type", counted.source_disk_type);
+    filter.is_given("encrypted", counted.encrypted);
+    let sql = format!("SELECT COALESCE(SUM(snapshot_count), 0) FROM snapshot_counts WHERE {}", filter.conditions());
+    let query = bind!(sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)), filter.values());
+    Ok(query.fetch_one(tx.conn()).await?)
+}
+
+/// The unfinished or the automatic snapshots of a disk, oldest first: those that go with it.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn of_disk(tx: &mut Tx<'_>, disk_id: &str, which: OfDisk) -> Result<Vec<Snapshot>, Fault> {
+    let condition = match which {
+        OfDisk::Unfinished => "status = 'progressing'",
+        OfDisk::Automatic => "snapshot_type = 'auto'",
+    };
+    let sql = format!("SELECT * FROM snapshots WHERE source_disk_id = $1 AND {condition} ORDER BY creation_time");
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(disk_id).fetch_all(tx.conn()).await?)
+}
+
+/// Which snapshots of a disk are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum OfDisk {
+    Unfinished,
+    Automatic,
+}

@@ -1,0 +1,102 @@
+//! Timers: changes that happen without a call, as rows; knows when, never what they do.
+
+use sqlx::FromRow;
+
+use super::Conn;
+use super::tx::Tx;
+use crate::clock::Timestamp;
+use crate::faults::Fault;
+
+/// What a timer does when it fires; one function of `lifecycle` each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKind {
+    SnapshotFinish,
+    SnapshotExpire,
+    ImageFinish,
+    DiskFinish,
+    InstanceFinish,
+}
+
+impl TimerKind {
+    const ALL: [Self; 5] =
+        [Self::SnapshotFinish, Self::SnapshotExpire, Self::ImageFinish, Self::DiskFinish, Self::InstanceFinish];
+
+    /// The name in the `kind` column.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SnapshotFinish => "snapshot_finish",
+            Self::SnapshotExpire => "snapshot_expire",
+            Self::ImageFinish => "image_finish",
+            Self::DiskFinish => "disk_finish",
+            Self::InstanceFinish => "instance_finish",
+        }
+    }
+
+    #[must_use]
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// A timer that is due.
+#[derive(Clone, Debug, FromRow)]
+pub struct Timer {
+    pub kind: String,
+    pub resource_id: String,
+    pub due_at: Timestamp,
+}
+
+/// Sets a timer, or moves it.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn set(tx: &mut Tx<'_>, kind: TimerKind, resource_id: &str, due_at: Timestamp) -> Result<(), Fault> {
+    let statement = sqlx::query(
+        "INSERT INTO timers (kind, resource_id, due_at) VALUES ($1, $2, $3)
+         ON CONFLICT (resource_id, kind) DO UPDATE SET due_at = excluded.due_at",
+    )
+    .bind(kind.name())
+    .bind(resource_id)
+    .bind(due_at);
+    tx.execute(statement).await?;
+    tx.timer_was_set(due_at);
+    Ok(())
+}
+
+/// Clears a timer; none is no error.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn clear(tx: &mut Tx<'_>, kind: TimerKind, resource_id: &str) -> Result<(), Fault> {
+    let statement = sqlx::query("DELETE FROM timers WHERE kind = $1 AND resource_id = $2");
+    tx.execute(statement.bind(kind.name()).bind(resource_id)).await?;
+    Ok(())
+}
+
+/// Takes the earliest timer due by `until` out of the table; ties go by kind, then id.
+pub(super) async fn take_due(tx: &mut Tx<'_>, until: Timestamp) -> Result<Option<Timer>, Fault> {
+    let due = sqlx::query_as::<_, Timer>(
+        "DELETE FROM timers WHERE (resource_id, kind) = (
+             SELECT resource_id, kind FROM timers WHERE due_at <= $1 ORDER BY due_at, kind, resource_id LIMIT 1)
+         RETURNING kind, resource_id, due_at",
+    )
+    .bind(until)
+    .fetch_optional(tx.conn())
+    .await?;
+    Ok(due)
+}
+
+pub(super) async fn postpone(conn: &mut Conn, timer: &Timer, due_at: Timestamp) -> Result<(), Fault> {
+    sqlx::query("UPDATE timers SET due_at = $1 WHERE kind = $2 AND resource_id = $3")
+        .bind(due_at)
+        .bind(&timer.kind)
+        .bind(&timer.resource_id)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn earliest(conn: &mut Conn) -> Result<Option<i64>, Fault> {
+    Ok(sqlx::query_scalar("SELECT MIN(due_at) FROM timers").fetch_one(conn).await?)
+}

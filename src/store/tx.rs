@@ -1,0 +1,167 @@
+//! The transaction as an operation sees it: all that it may touch, and nothing that outlives it.
+
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use sqlx::query::Query;
+use sqlx::{Executor, sqlite::SqliteArguments};
+
+use super::row_locks::{Guard, RowLocks};
+use super::{Conn, Database, Shared};
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::faults::Fault;
+use crate::ids::{IdGenerator, IdKind};
+use crate::regions::{self, Region};
+
+/// A statement, or several, with its arguments.
+pub type Statement<'q> = Query<'q, Database, SqliteArguments>;
+
+/// On whose behalf an operation runs.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub account_id: Arc<str>,
+    /// The region that the caller named; resources of others are not found then.
+    pub region: Option<&'static Region>,
+}
+
+impl Context {
+    /// The engine itself, which is no account and sees all.
+    #[must_use]
+    pub fn engine() -> Self {
+        Self { account_id: Arc::from(""), region: None }
+    }
+}
+
+/// Counters that move with each transaction and are stored in it.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    pub ids: IdGenerator,
+    pub last_event: i64,
+}
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self { ids: IdGenerator::new(None, 0), last_event: 0 }
+    }
+}
+
+/// What an operation leaves behind in memory while it runs.
+#[derive(Default)]
+pub struct Scratch {
+    pub marks: Marks,
+    /// The earliest timer that it set, `None` for none.
+    pub earliest_timer: Option<Timestamp>,
+    pub guards: Vec<Guard>,
+    pub wrote: bool,
+}
+
+/// One transaction: a connection inside it, one instant, and the caller.
+pub struct Tx<'c> {
+    conn: &'c mut Conn,
+    /// The instant of this operation; all that it writes bears it.
+    pub now: Timestamp,
+    context: &'c Context,
+    shared: &'c Shared,
+    scratch: &'c mut Scratch,
+}
+
+impl<'c> Tx<'c> {
+    pub(super) fn new(
+        conn: &'c mut Conn,
+        now: Timestamp,
+        context: &'c Context,
+        shared: &'c Shared,
+        scratch: &'c mut Scratch,
+    ) -> Self {
+        Self { conn, now, context, shared, scratch }
+    }
+
+    /// The caller's account.
+    #[must_use]
+    pub fn account_id(&self) -> &str {
+        &self.context.account_id
+    }
+
+    /// The region that the caller named, if any: a lookup by id then sees this region alone.
+    #[must_use]
+    pub fn named_region(&self) -> Option<&'static str> {
+        self.context.region.map(|region| region.id)
+    }
+
+    /// The region of a call whose resource tells none.
+    #[must_use]
+    pub fn region(&self) -> &'static Region {
+        let default = || regions::find(&self.shared.config.fidelity.default_region).unwrap_or(&regions::REGIONS[0]);
+        self.context.region.unwrap_or_else(default)
+    }
+
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// A new id of `kind` in `region_id`.
+    pub fn new_id(&mut self, kind: IdKind, region_id: &str) -> String {
+        let mark = regions::find(region_id).map_or("000", |region| region.mark);
+        self.scratch.marks.ids.next(kind, mark)
+    }
+
+    /// `length` fresh letters and digits, for what is no resource id: serial numbers.
+    pub fn new_token(&mut self, length: usize) -> String {
+        self.scratch.marks.ids.token(length)
+    }
+
+    /// `length` fresh decimal digits.
+    pub fn new_digits(&mut self, length: usize) -> String {
+        self.scratch.marks.ids.digits(length)
+    }
+
+    /// Locks rows that the operation learned of only by reading, until its answer is given.
+    ///
+    /// # Errors
+    /// 403 `Operation.Conflict` when another call in flight holds one of them.
+    pub fn lock_rows(&mut self, locks: &RowLocks) -> Result<(), Fault> {
+        let guard = self.shared.locks.try_acquire(&self.context.account_id, locks, self.scratch.guards.last())?;
+        self.scratch.guards.push(guard);
+        Ok(())
+    }
+
+    pub(super) fn conn(&mut self) -> &mut Conn {
+        self.conn
+    }
+
+    pub(super) fn shared(&self) -> &'c Shared {
+        self.shared
+    }
+
+    pub(super) fn next_event_id(&mut self) -> i64 {
+        self.scratch.marks.last_event += 1;
+        self.scratch.marks.last_event
+    }
+
+    pub(super) fn timer_was_set(&mut self, due_at: Timestamp) {
+        let earliest = self.scratch.earliest_timer.map_or(due_at, |known| known.min(due_at));
+        self.scratch.earliest_timer = Some(earliest);
+    }
+
+    /// Runs one writing statement, or several in one string; the sum of the rows they changed.
+    pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
+        self.scratch.wrote = true;
+        Ok(statement.execute(&mut *self.conn).await?.rows_affected())
+    }
+
+    /// Runs several statements in one string; whether the one at `guard`, counted from 0, changed exactly one row.
+    ///
+    /// On `false` the caller must fail, so that what the others did is rolled back.
+    pub(super) async fn execute_guarded(&mut self, statement: Statement<'_>, guard: usize) -> Result<bool, Fault> {
+        self.scratch.wrote = true;
+        let mut results = self.conn.execute_many(statement);
+        let (mut index, mut hit) = (0, false);
+        while let Some(result) = results.try_next().await? {
+            hit |= index == guard && result.rows_affected() == 1;
+            index += 1;
+        }
+        Ok(hit)
+    }
+}

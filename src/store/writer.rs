@@ -1,0 +1,350 @@
+//! The writer: the only connection that writes, many operations to a commit; knows nothing of what they mean.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use sqlx::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::opening::Opening;
+use super::row_locks::Guard;
+use super::timers::{self, Timer};
+use super::tx::{Context, Marks, Scratch, Tx};
+use super::{Conn, Operation, Shared};
+use crate::clock::Timestamp;
+use crate::faults::{Fault, fault};
+
+/// What happens when a timer fires; `lifecycle` provides it.
+pub type Fire =
+    for<'a, 'c> fn(&'a mut Tx<'c>, &'a Timer) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
+
+/// Firings that share one commit.
+const FIRINGS_A_COMMIT: i64 = 100;
+/// A timer whose firing failed is tried again after this long.
+const RETRY_MS: i64 = 60_000;
+/// After so many events what is beyond its bounds is forgotten.
+const EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
+
+pub enum Request {
+    Write(Box<dyn Job>),
+    Settle { until: Timestamp, reply: oneshot::Sender<Result<(), Fault>> },
+    Close { reply: oneshot::Sender<()> },
+}
+
+/// An operation on its way through the writer, its type forgotten.
+pub trait Job: Send {
+    /// Runs it once and keeps the outcome.
+    fn run<'a>(
+        &'a mut self,
+        conn: &'a mut Conn,
+        now: Timestamp,
+        shared: &'a Shared,
+        scratch: &'a mut Scratch,
+    ) -> Pin<Box<dyn Future<Output = Kept> + Send + 'a>>;
+
+    /// Answers the caller, with the kept outcome or with the fault that befell the commit.
+    fn answer(self: Box<Self>, commit: Result<(), Fault>);
+}
+
+/// What is to become of an operation's changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It succeeded, or failed before it wrote: its neighbours can commit.
+    Keep,
+    /// It wrote and failed: what it wrote must go.
+    Undo,
+}
+
+/// The [`Job`] of an operation.
+pub struct Task<O: Operation> {
+    operation: O,
+    context: Context,
+    outcome: Option<Result<O::Output, Fault>>,
+    reply: oneshot::Sender<Result<O::Output, Fault>>,
+    /// Released with the answer, not before: a caller that hangs up must not free rows of a queued operation.
+    guards: Vec<Guard>,
+}
+
+impl<O: Operation> Task<O> {
+    pub fn new(operation: O, context: Context, guard: Guard, reply: oneshot::Sender<Result<O::Output, Fault>>) -> Self {
+        Self { operation, context, outcome: None, reply, guards: vec![guard] }
+    }
+}
+
+impl<O: Operation> Job for Task<O> {
+    fn run<'a>(
+        &'a mut self,
+        conn: &'a mut Conn,
+        now: Timestamp,
+        shared: &'a Shared,
+        scratch: &'a mut Scratch,
+    ) -> Pin<Box<dyn Future<Output = Kept> + Send + 'a>> {
+        Box::pin(async move {
+            self.guards.truncate(1);
+            scratch.guards = std::mem::take(&mut self.guards);
+            let mut tx = Tx::new(conn, now, &self.context, shared, scratch);
+            let outcome = self.operation.run(&mut tx).await;
+            self.guards = std::mem::take(&mut scratch.guards);
+            let undo = outcome.is_err() && scratch.wrote;
+            self.outcome = Some(outcome);
+            if undo { Kept::Undo } else { Kept::Keep }
+        })
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), Fault>) {
+        let Self { outcome, reply, guards, .. } = *self;
+        let answer = commit.and_then(|()| outcome.unwrap_or_else(|| Err(fault("ServiceUnavailable"))));
+        // The guards go first, so that a caller who has its answer finds the rows free.
+        drop(guards);
+        // A caller that hung up is owed no answer.
+        let _ = reply.send(answer);
+    }
+}
+
+pub struct Writer {
+    pub conn: Conn,
+    pub opening: Opening,
+    pub shared: Arc<Shared>,
+    pub marks: Marks,
+    pub pruned_at_event: i64,
+    pub fire: Fire,
+}
+
+impl Writer {
+    pub async fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        while let Some(request) = queue.recv().await {
+            let mut request = Some(request);
+            while let Some(current) = request.take() {
+                match current {
+                    Request::Write(job) => request = self.batch(job, &mut queue).await,
+                    Request::Settle { until, reply } => {
+                        let outcome = self.settle(until).await;
+                        // The asker may have been cancelled.
+                        let _ = reply.send(outcome);
+                    }
+                    Request::Close { reply } => {
+                        queue.close();
+                        while let Ok(Request::Write(job)) = queue.try_recv() {
+                            self.batch(job, &mut queue).await;
+                        }
+                        self.close().await;
+                        // The asker may have been cancelled.
+                        let _ = reply.send(());
+                        return;
+                    }
+                }
+            }
+        }
+        self.close().await;
+    }
+
+    /// Runs `first` and what waits behind it in one transaction; returns a request of another kind met on the way.
+    ///
+    /// No savepoints: an operation that fails has as a rule written nothing. Where one did write, the whole batch is
+    /// rolled back and its operations run again one by one, which they allow by touching the world only through `Tx`.
+    async fn batch(&mut self, first: Box<dyn Job>, queue: &mut mpsc::Receiver<Request>) -> Option<Request> {
+        let now = self.shared.clock.now();
+        if self.is_due(now)
+            && let Err(refusal) = self.settle(now).await
+        {
+            first.answer(Err(refusal));
+            return None;
+        }
+        let before = self.marks.clone();
+        let mut scratch = Scratch { marks: before.clone(), ..Scratch::default() };
+        let mut jobs = Vec::new();
+        let (mut next, mut other) = (Some(first), None);
+        let mut verdict = self.begin().await.map(|()| Kept::Keep);
+        while let Some(mut job) = next.take() {
+            if matches!(verdict, Ok(Kept::Keep)) {
+                scratch.wrote = false;
+                let now = self.shared.clock.now();
+                verdict = Ok(job.run(&mut self.conn, now, &self.shared, &mut scratch).await);
+            }
+            jobs.push(job);
+            let room = jobs.len() < self.shared.config.limits.batch && matches!(verdict, Ok(Kept::Keep));
+            match room.then(|| queue.try_recv().ok()).flatten() {
+                Some(Request::Write(job)) if !self.is_due(self.shared.clock.now()) => next = Some(job),
+                stopped => other = stopped,
+            }
+        }
+        match verdict {
+            Ok(Kept::Keep) => {
+                let committed = self.commit(&scratch).await;
+                Self::answer_all(jobs, committed);
+            }
+            Ok(Kept::Undo) => {
+                self.roll_back().await;
+                for job in jobs {
+                    self.alone(job).await;
+                }
+            }
+            Err(refusal) => {
+                self.roll_back().await;
+                Self::answer_all(jobs, Err(refusal));
+            }
+        }
+        other
+    }
+
+    /// Runs one operation in a transaction of its own.
+    async fn alone(&mut self, mut job: Box<dyn Job>) {
+        let mut scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
+        if let Err(refusal) = self.begin().await {
+            job.answer(Err(refusal));
+            return;
+        }
+        let now = self.shared.clock.now();
+        let kept = job.run(&mut self.conn, now, &self.shared, &mut scratch).await;
+        let committed = if kept == Kept::Keep {
+            self.commit(&scratch).await
+        } else {
+            self.roll_back().await;
+            Ok(())
+        };
+        job.answer(committed);
+    }
+
+    fn answer_all(jobs: Vec<Box<dyn Job>>, committed: Result<(), Fault>) {
+        let failure = committed.err().map(|refusal| Arc::new(refusal.to_string()));
+        if let Some(cause) = &failure {
+            tracing::error!(cause = %cause, calls = jobs.len(), "a commit failed; none of its calls took effect");
+        }
+        for job in jobs {
+            job.answer(failure.as_ref().map_or(Ok(()), |cause| Err(Fault::internal(cause.to_string()))));
+        }
+    }
+
+    /// Fires all timers due by `until`, earliest first, each at its own instant.
+    async fn settle(&mut self, until: Timestamp) -> Result<(), Fault> {
+        while self.is_due(until) {
+            self.begin().await?;
+            let mut scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
+            match self.fire_some(until, &mut scratch).await {
+                Ok(()) => self.commit(&scratch).await?,
+                Err((None, failure)) => {
+                    self.roll_back().await;
+                    return Err(failure);
+                }
+                Err((Some(timer), failure)) => {
+                    self.roll_back().await;
+                    tracing::error!(error = ?failure, timer = ?timer, "a timer could not fire; it is tried again later");
+                    self.postpone(&timer).await?;
+                }
+            }
+            self.find_next_due().await?;
+        }
+        Ok(())
+    }
+
+    /// One commit's worth of firings; on failure also the timer that failed, if it came to one.
+    async fn fire_some(&mut self, until: Timestamp, scratch: &mut Scratch) -> Result<(), (Option<Timer>, Fault)> {
+        let context = Context::engine();
+        for _ in 0..FIRINGS_A_COMMIT {
+            let now = self.shared.clock.now();
+            let mut tx = Tx::new(&mut self.conn, now, &context, &self.shared, scratch);
+            let due = timers::take_due(&mut tx, until).await;
+            let Some(timer) = due.map_err(|failure| (None, failure))? else { return Ok(()) };
+            self.shared.clock.advance_to(timer.due_at);
+            tx.now = timer.due_at;
+            (self.fire)(&mut tx, &timer).await.map_err(|failure| (Some(timer), failure))?;
+        }
+        Ok(())
+    }
+
+    async fn postpone(&mut self, timer: &Timer) -> Result<(), Fault> {
+        let scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
+        self.begin().await?;
+        timers::postpone(&mut self.conn, timer, self.shared.clock.now().plus_millis(RETRY_MS)).await?;
+        self.commit(&scratch).await
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.shared.next_due.load(Ordering::Acquire) <= now.millis()
+    }
+
+    pub async fn find_next_due(&mut self) -> Result<(), Fault> {
+        let due = timers::earliest(&mut self.conn).await?;
+        self.shared.next_due.store(due.unwrap_or(i64::MAX), Ordering::Release);
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Result<(), Fault> {
+        if let Err(error) = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.conn).await {
+            self.reopen().await;
+            return Err(Fault::internal(error));
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
+        let committed = self.try_commit(scratch).await;
+        match &committed {
+            Ok(()) => self.committed(scratch).await,
+            Err(_) => self.roll_back().await,
+        }
+        committed
+    }
+
+    async fn try_commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
+        let allowed = &self.shared.commits_allowed;
+        let spend = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
+        if allowed.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend).is_err() {
+            return Err(Fault::internal("stopped before this commit"));
+        }
+        sqlx::query("UPDATE engine SET present = $1, id_position = $2, last_event = $3")
+            .bind(self.shared.clock.now())
+            .bind(scratch.marks.ids.position())
+            .bind(scratch.marks.last_event)
+            .execute(&mut self.conn)
+            .await?;
+        sqlx::query("COMMIT").execute(&mut self.conn).await?;
+        Ok(())
+    }
+
+    /// Takes over what the committed operations left, and forgets what is beyond its bounds from time to time.
+    async fn committed(&mut self, scratch: &Scratch) {
+        self.shared.commits.fetch_add(1, Ordering::AcqRel);
+        self.marks = scratch.marks.clone();
+        if let Some(due_at) = scratch.earliest_timer
+            && self.shared.next_due.fetch_min(due_at.millis(), Ordering::AcqRel) > due_at.millis()
+        {
+            self.shared.due_changed.notify_one();
+        }
+        if self.marks.last_event - self.pruned_at_event >= EVENTS_BETWEEN_PRUNINGS {
+            self.pruned_at_event = self.marks.last_event;
+            if let Err(error) = self.opening.prune(&mut self.conn, &self.shared, self.marks.last_event).await {
+                tracing::warn!(%error, "old events, tombstones and tokens could not be pruned");
+                self.roll_back().await;
+            }
+        }
+    }
+
+    /// Leaves the transaction. SQLite may have left it by itself (full disk, I/O error): then there is nothing to do;
+    /// a connection that cannot even say so is opened anew.
+    async fn roll_back(&mut self) {
+        let outcome = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
+        if let Err(error) = outcome
+            && !error.to_string().contains("no transaction is active")
+        {
+            self.reopen().await;
+        }
+    }
+
+    async fn reopen(&mut self) {
+        match self.opening.connect_writer().await {
+            Ok(conn) => drop(std::mem::replace(&mut self.conn, conn)),
+            Err(error) => tracing::error!(%error, "the database cannot be opened anew; the next call tries again"),
+        }
+    }
+
+    async fn close(mut self) {
+        if let Err(error) = self.opening.finish(&mut self.conn).await {
+            tracing::warn!(%error, "the write-ahead log could not be written back; it is read at the next start");
+        }
+        if let Err(error) = self.conn.close().await {
+            tracing::warn!(%error, "the database did not close cleanly");
+        }
+    }
+}
