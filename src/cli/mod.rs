@@ -1,0 +1,99 @@
+//! The commands of `snapshotd`: their arguments and which function does each; no work of their own.
+
+mod actions;
+mod call;
+mod check;
+mod notify;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Flags, LogFormat};
+
+/// A local Alibaba Cloud ECS block-storage control plane.
+#[derive(Debug, Parser)]
+#[command(name = "snapshotd", version, about)]
+pub struct Arguments {
+    #[command(flatten)]
+    flags: CommonFlags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Args)]
+struct CommonFlags {
+    /// A configuration file [default: /etc/snapshotd/config.toml when it exists]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR:PORT", global = true)]
+    listen: Option<SocketAddr>,
+    /// The folder of the database
+    #[arg(long, value_name = "DIR", global = true)]
+    data_dir: Option<PathBuf>,
+    /// Accept the shipped key testid on an address that others can reach
+    #[arg(long, global = true)]
+    allow_default_key: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API (the default)
+    Serve,
+    /// Check configuration and database without serving: 0 fine, 1 refused, 2 the database is not
+    Check,
+    /// List the actions that are implemented
+    Actions,
+    /// Sign and send one call to a running daemon and print the answer
+    Call(call::Arguments),
+}
+
+/// Does what was asked for.
+#[must_use]
+pub fn run(arguments: Arguments) -> ExitCode {
+    let Arguments { flags, command } = arguments;
+    let CommonFlags { config, listen, data_dir, allow_default_key } = flags;
+    let flags = Flags { config, listen, data_dir, allow_default_key };
+    if let Some(Command::Actions) = command {
+        return actions::run();
+    }
+    let config = match Config::load(&flags) {
+        Ok(config) => config,
+        Err(refused) => {
+            eprintln!("snapshotd: {refused}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match command {
+        Some(Command::Check) => on_one_thread(check::run(config)),
+        Some(Command::Call(arguments)) => on_one_thread(call::run(config, arguments)),
+        Some(Command::Serve | Command::Actions) | None => {
+            start_log(&config);
+            serve::run(config)
+        }
+    }
+}
+
+fn on_one_thread(work: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("snapshotd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The log goes to standard error; standard output has the one line that programs read.
+fn start_log(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::new(&config.log.level);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Json => log.json().init(),
+        LogFormat::Text => log.with_ansi(false).init(),
+    }
+}

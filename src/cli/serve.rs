@@ -1,0 +1,79 @@
+//! `snapshotd serve`: starts the daemon, tells where it listens, and stops it in order; the work is in `App` and `wire`.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::notify;
+use crate::App;
+use crate::config::{Config, DEFAULT_KEY};
+use crate::lifecycle::engine;
+use crate::store::opening;
+use crate::wire::server;
+
+pub fn run(config: Config) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error),
+    };
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> ExitCode {
+    // The handlers come first: a signal during the start is not lost.
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return refuse(&"signals cannot be handled");
+    };
+    let app = match App::open(config).await {
+        Ok(app) => app,
+        Err(failure) => return refuse(&failure),
+    };
+    let listener = match TcpListener::bind(app.config.listen).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            app.store.close().await;
+            return refuse(&format!("{}: {error}", app.config.listen));
+        }
+    };
+    let address = listener.local_addr().unwrap_or(app.config.listen);
+    announce(&app, address);
+    let engine = tokio::spawn(engine::run(Arc::clone(&app)));
+    let watchdog = tokio::spawn(notify::watchdog(Arc::clone(&app)));
+    notify::ready();
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        notify::stopping();
+    };
+    server::serve(Arc::clone(&app), listener, stop).await;
+    engine.abort();
+    watchdog.abort();
+    app.store.close().await;
+    tracing::info!("stopped");
+    ExitCode::SUCCESS
+}
+
+/// One line on standard output for programs, a few more on standard error for people.
+fn announce(app: &App, address: SocketAddr) {
+    let endpoint = format!("http://{address}");
+    println!("listening on {endpoint}");
+    if let Err(error) = opening::publish_endpoint(&app.config.data_dir, &endpoint) {
+        tracing::warn!(%error, "the file `endpoint` could not be written");
+    }
+    eprintln!("snapshotd {} serves {endpoint}, data in {}", env!("CARGO_PKG_VERSION"), app.config.data_dir.display());
+    if app.config.has_default_key() {
+        eprintln!("access key {DEFAULT_KEY}, secret testsecret: shipped with snapshotd and known to everybody");
+        eprintln!("try:  snapshotd call DescribeRegions --endpoint {endpoint}");
+    }
+}
+
+fn refuse(why: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("snapshotd: {why}");
+    ExitCode::FAILURE
+}
