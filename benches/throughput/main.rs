@@ -1,0 +1,80 @@
+//! Measures the release binary beside a bare axum handler and raw SQLite commits in one run; prints Markdown tables.
+//!
+//! `cargo bench --bench throughput -- [ROWS …]` (default 1000). Absolute figures drift with the machine: read the ratios.
+
+mod daemon;
+mod load;
+mod raw;
+mod seed;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use daemon::{Bare, Daemon};
+use load::{Load, Outcome};
+
+const CONNECTIONS: [usize; 4] = [1, 8, 64, 256];
+/// Calls of one measurement, and the time after which it stops all the same.
+const CALLS: usize = 20_000;
+const LONGEST: Duration = Duration::from_secs(8);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if arguments.first().is_some_and(|word| word == "serve-bare") {
+        return daemon::serve_bare();
+    }
+    let sizes: Vec<usize> = arguments.iter().filter_map(|word| word.parse().ok()).collect();
+    let sizes = if sizes.is_empty() { vec![1_000] } else { sizes };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let bare = Bare::start();
+    println!("| connections | bare axum, requests/s | p50 µs |\n|---|---|---|");
+    let mut bare_at = Vec::new();
+    for connections in CONNECTIONS {
+        let outcome = runtime.block_on(Load::plain(CALLS).run(bare.address(), connections, LONGEST));
+        println!("| {connections} | {:.0} | {:.0} |", outcome.per_second(), outcome.micros(0.5));
+        bare_at.push(outcome.per_second());
+    }
+    for rows in sizes {
+        println!("\n### {rows} stored snapshots\n");
+        one_size(&runtime, rows, &bare_at);
+    }
+    ExitCode::SUCCESS
+}
+
+fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let raw = raw::measure(&folder.path().join("raw"), rows);
+    println!("raw rusqlite, same statements, 100 a commit with a savepoint each: delete {:.0}/s, create {:.0}/s;", raw.delete, raw.create);
+    println!("one operation a commit: p50 {:.0} µs\n", raw.alone_micros);
+    println!("| call | connections | requests/s | p50 µs | p99 µs | errors | × bare axum | × raw |\n|---|---|---|---|---|---|---|---|");
+    let data = folder.path().join("daemon");
+    let mut daemon = Daemon::start(&data);
+    daemon.stop();
+    let ids = seed::fill(&data.join("snapshotd.db"), rows + CALLS * CONNECTIONS.len());
+    let (deletable, kept) = ids.snapshots.split_at(CALLS * CONNECTIONS.len());
+    let daemon = Daemon::start(&data);
+    let show = |name: &str, connections: usize, outcome: &Outcome, bare: f64, raw: Option<f64>| {
+        let rate = outcome.per_second();
+        let raw = raw.map_or("–".to_owned(), |raw| format!("{:.2}", rate / raw));
+        println!(
+            "| {name} | {connections} | {rate:.0} | {:.0} | {:.0} | {} | {:.3} | {raw} |",
+            outcome.micros(0.5),
+            outcome.micros(0.99),
+            outcome.errors,
+            rate / bare
+        );
+    };
+    for (i, connections) in CONNECTIONS.into_iter().enumerate() {
+        for (name, load) in load::reads(CALLS / 4, kept, &ids.disks) {
+            let outcome = runtime.block_on(load.run(daemon.address(), connections, LONGEST));
+            show(name, connections, &outcome, bare[i], None);
+        }
+        let creates = load::creates(CALLS, &ids.disks);
+        let outcome = runtime.block_on(creates.run(daemon.address(), connections, LONGEST));
+        show("CreateSnapshot", connections, &outcome, bare[i], Some(raw.create));
+        let deletes = load::deletes(&deletable[i * CALLS..(i + 1) * CALLS]);
+        let outcome = runtime.block_on(deletes.run(daemon.address(), connections, LONGEST));
+        show("DeleteSnapshot", connections, &outcome, bare[i], Some(raw.delete));
+    }
+    println!("\nresident memory after the load: {} MB; user+system CPU of the daemon: {:.1} s", daemon.resident_mb(), daemon.cpu_seconds());
+}
