@@ -100,7 +100,9 @@ async fn answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
 }
 
 pub fn creates(calls: usize, disks: &[String]) -> Load {
-    Load::signed((0..calls).map(|i| vec![("Action", "CreateSnapshot".to_owned()), ("DiskId", disks[i % disks.len()].clone())]))
+    Load::signed(
+        (0..calls).map(|i| vec![("Action", "CreateSnapshot".to_owned()), ("DiskId", disks[i % disks.len()].clone())]),
+    )
 }
 
 pub fn deletes(snapshots: &[String]) -> Load {
@@ -122,8 +124,20 @@ pub fn reads(calls: usize, snapshots: &[String], disks: &[String]) -> Vec<(&'sta
         ("by id", describe(&|i| vec![("SnapshotIds", format!("[\"{}\"]", snapshots[i * 7_919 % snapshots.len()]))])),
         ("page of 10", page(10)),
         ("page of 100", page(100)),
-        ("walk by PageNumber, 100 a page", describe(&|i| vec![("PageSize", "100".to_owned()), ("PageNumber", (i % walk + 1).to_string())])),
-        ("by tag, page of 50", describe(&|_| vec![("PageSize", "50".to_owned()), ("Tag.1.Key", "team".to_owned()), ("Tag.1.Value", "rare".to_owned())])),
+        (
+            "walk by PageNumber, 100 a page",
+            describe(&|i| vec![("PageSize", "100".to_owned()), ("PageNumber", (i % walk + 1).to_string())]),
+        ),
+        (
+            "by tag, page of 50",
+            describe(&|_| {
+                vec![
+                    ("PageSize", "50".to_owned()),
+                    ("Tag.1.Key", "team".to_owned()),
+                    ("Tag.1.Value", "rare".to_owned()),
+                ]
+            }),
+        ),
         ("by disk", describe(&|i| vec![("DiskId", disks[i * 31 % disks.len()].clone())])),
         ("by rare status", describe(&|_| vec![("Status", "failed".to_owned())])),
         ("by usage", describe(&|_| vec![("Usage", "image".to_owned())])),

@@ -44,9 +44,14 @@ fn main() -> ExitCode {
 fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64]) {
     let folder = tempfile::tempdir().expect("a folder");
     let raw = raw::measure(&folder.path().join("raw"), rows);
-    println!("raw rusqlite, same statements, 100 a commit with a savepoint each: delete {:.0}/s, create {:.0}/s;", raw.delete, raw.create);
+    println!(
+        "raw rusqlite, same statements, 100 a commit with a savepoint each: delete {:.0}/s, create {:.0}/s;",
+        raw.delete, raw.create
+    );
     println!("one operation a commit: p50 {:.0} µs\n", raw.alone_micros);
-    println!("| call | connections | requests/s | p50 µs | p99 µs | errors | × bare axum | × raw |\n|---|---|---|---|---|---|---|---|");
+    println!(
+        "| call | connections | requests/s | p50 µs | p99 µs | errors | × bare axum | × raw |\n|---|---|---|---|---|---|---|---|"
+    );
     let data = folder.path().join("daemon");
     let mut daemon = Daemon::start(&data);
     daemon.stop();
@@ -76,5 +81,9 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64]) {
         let outcome = runtime.block_on(deletes.run(daemon.address(), connections, LONGEST));
         show("DeleteSnapshot", connections, &outcome, bare[i], Some(raw.delete));
     }
-    println!("\nresident memory after the load: {} MB; user+system CPU of the daemon: {:.1} s", daemon.resident_mb(), daemon.cpu_seconds());
+    println!(
+        "\nresident memory after the load: {} MB; user+system CPU of the daemon: {:.1} s",
+        daemon.resident_mb(),
+        daemon.cpu_seconds()
+    );
 }

@@ -91,7 +91,11 @@ fn delete(conn: &Connection, id: &str, number: usize) {
     execute(conn, "DELETE FROM snapshots WHERE snapshot_id = ?1", [id]);
     execute(conn, "DELETE FROM timers WHERE resource_id = ?1", [id]);
     execute(conn, EVENT, params![number as i64, id]);
-    execute(conn, "INSERT INTO tombstones VALUES (?1, '1000000000000001', 'cn-hangzhou', 1, ?2)", params![id, number as i64]);
+    execute(
+        conn,
+        "INSERT INTO tombstones VALUES (?1, '1000000000000001', 'cn-hangzhou', 1, ?2)",
+        params![id, number as i64],
+    );
 }
 
 fn create(conn: &Connection, disk: &str, number: usize) {

@@ -22,7 +22,8 @@ const START: i64 = 1_700_000_000_000;
 /// Stores `count` snapshots, counted and tagged as the daemon would have done.
 pub fn fill(file: &Path, count: usize) -> Ids {
     let mut conn = Connection::open(file).expect("the store");
-    conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000").expect("pragmas");
+    conn.execute_batch("PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF; PRAGMA cache_size = -200000")
+        .expect("pragmas");
     let disks: Vec<String> = (0..DISKS.max(count / SNAPSHOTS_A_DISK)).map(|i| format!("d-bp1bench{i:011}")).collect();
     let snapshots: Vec<String> = (0..count).map(|i| format!("s-bp1bench{:011}", i * 48_271 % 99_999_989)).collect();
     let tx = conn.transaction().expect("a transaction");

@@ -18,10 +18,12 @@ use crate::wire::{form, signature_v1};
 
 /// The arguments of `snapshotd call`.
 #[derive(Debug, Args)]
-#[command(after_help = "Options before the parameters' own: --endpoint URL [default: that of the daemon on data_dir, else \
+#[command(
+    after_help = "Options before the parameters' own: --endpoint URL [default: that of the daemon on data_dir, else \
                         `listen`], --access-key-id ID and --access-key-secret SECRET [default: the first key of the \
                         configuration], --security-token TOKEN.\nExample: snapshotd call DeleteSnapshot --SnapshotId s-1 \
-                        --Force true")]
+                        --Force true"
+)]
 pub struct Arguments {
     /// The action, such as DescribeSnapshots
     action: String,

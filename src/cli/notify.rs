@@ -28,7 +28,9 @@ pub async fn watchdog(app: Arc<App>) {
         ticks.tick().await;
         match app.store.read(&Context::engine(), &Pulse).await {
             Ok(()) => tell(&[NotifyState::Watchdog]),
-            Err(failure) => tracing::error!(error = ?failure, "the store does not answer; the service manager is not told"),
+            Err(failure) => {
+                tracing::error!(error = ?failure, "the store does not answer; the service manager is not told")
+            }
         }
     }
 }

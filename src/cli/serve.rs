@@ -24,7 +24,8 @@ pub fn run(config: Config) -> ExitCode {
 
 async fn serve(config: Config) -> ExitCode {
     // The handlers come first: a signal during the start is not lost.
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         return refuse(&"signals cannot be handled");
     };
     let app = match App::open(config).await {

@@ -2,11 +2,15 @@
 
 pub mod credentials;
 pub mod form;
+mod gate;
+pub mod http;
 pub mod nonces;
 pub mod params;
 mod params_tree;
 pub mod probe;
 pub mod render;
+mod request;
+pub mod server;
 pub mod signature_v1;
 pub mod signature_v3;
 #[cfg(test)]

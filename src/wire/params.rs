@@ -6,6 +6,7 @@ use serde::de::{self, DeserializeOwned};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::params_tree::{self, Node};
+pub use super::probe::names;
 
 /// The decoded parameters of a request, in the order in which they came.
 ///

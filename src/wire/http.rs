@@ -1,0 +1,120 @@
+//! The handler of every API request, from its head to the answer in the vendor's form; never looks into an action.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::gate::Claim;
+use super::render::{self, Format};
+use super::request::{self, Received};
+use crate::App;
+use crate::api::action::Call;
+use crate::faults::{Fault, fault};
+
+/// The API on `/`, and the two probes of whoever watches the process.
+pub fn router(app: Arc<App>) -> Router {
+    let alive = get(|| async { "ok" });
+    Router::new()
+        .route("/healthz", alive.clone())
+        .route("/readyz", alive)
+        .method_not_allowed_fallback(answer)
+        .fallback(answer)
+        .with_state(app)
+}
+
+/// Answers in a task of its own: a caller that hangs up does not cancel what it asked for, and a panic is an answer.
+async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
+    let reply = Reply::to(&request, app.request_ids.next());
+    let task = tokio::spawn(handle(app, request, reply.clone()));
+    task.await.unwrap_or_else(|panic| reply.refuse(&Fault::internal(panic)))
+}
+
+async fn handle(app: Arc<App>, request: Request, mut reply: Reply) -> Response {
+    match serve(app, request, &mut reply).await {
+        Ok(body) => reply.accept(body),
+        Err(fault) => reply.refuse(&fault),
+    }
+}
+
+async fn serve(app: Arc<App>, request: Request, reply: &mut Reply) -> Result<Vec<u8>, Fault> {
+    let (head, body) = request.into_parts();
+    if head.method != Method::GET && head.method != Method::POST {
+        return Err(fault("UnsupportedHTTPMethod"));
+    }
+    if head.uri.path() != "/" {
+        return Err(fault("InvalidAction.NotFound"));
+    }
+    let received = Received::read(head, body, &app.config.limits).await?;
+    let claim = Claim::of(&received);
+    claim.action.unwrap_or_default().clone_into(&mut reply.action);
+    if let Some(format) = received.params.get("Format") {
+        reply.format = Format::parse(format).ok_or_else(|| fault("InvalidParameter.Format"))?;
+    }
+    let (entry, caller) = claim.admit(&app, &received)?;
+    let request_id = reply.request_id.clone();
+    let call = Call { params: received.params, caller, format: reply.format, request_id };
+    entry.serve(app, call).await
+}
+
+/// What an answer needs to know of its request.
+#[derive(Clone)]
+struct Reply {
+    format: Format,
+    host: Option<HeaderValue>,
+    request_id: String,
+    /// Empty until it is known.
+    action: String,
+}
+
+impl Reply {
+    fn to(request: &Request, request_id: String) -> Self {
+        let headers: &HeaderMap = request.headers();
+        let (format, host) = (request::format_of(headers), headers.get(HOST).cloned());
+        Self { format, host, request_id, action: String::new() }
+    }
+
+    fn accept(&self, body: Vec<u8>) -> Response {
+        let Self { request_id, action, .. } = self;
+        tracing::debug!(%action, status = 200, %request_id, "call");
+        self.response(StatusCode::OK, body)
+    }
+
+    fn refuse(&self, fault: &Fault) -> Response {
+        let Self { request_id, action, format, host } = self;
+        if let Some(cause) = fault.cause() {
+            tracing::error!(%action, %request_id, cause = chain(cause), "call failed");
+        }
+        let (status, body) = render::error(*format, host.as_ref(), request_id, action, fault);
+        tracing::debug!(%action, status, code = fault.code(), %request_id, "call");
+        self.response(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body)
+    }
+
+    fn response(&self, status: StatusCode, body: Vec<u8>) -> Response {
+        let mut response = (status, body).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, self.format.content_type());
+        // What is left of such a body is not worth waiting for.
+        if matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+/// An error and all that caused it, in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        // A string takes everything that is written to it.
+        let _ = write!(text, ": {error}");
+        source = error.source();
+    }
+    text
+}
