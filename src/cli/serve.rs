@@ -56,6 +56,7 @@ async fn serve(config: Config) -> ExitCode {
     engine.abort();
     watchdog.abort();
     app.store.close().await;
+    opening::withdraw_endpoint(&app.config.data_dir);
     tracing::info!("stopped");
     ExitCode::SUCCESS
 }
@@ -70,7 +71,8 @@ fn announce(app: &App, address: SocketAddr) {
     eprintln!("snapshotd {} serves {endpoint}, data in {}", env!("CARGO_PKG_VERSION"), app.config.data_dir.display());
     if app.config.has_default_key() {
         eprintln!("access key {DEFAULT_KEY}, secret testsecret: shipped with snapshotd and known to everybody");
-        eprintln!("try:  snapshotd call DescribeRegions --endpoint {endpoint}");
+        let program = std::env::args().next().unwrap_or_else(|| "snapshotd".to_owned());
+        eprintln!("try:  {program} call DescribeSnapshots --endpoint {endpoint}");
     }
 }
 

@@ -184,6 +184,13 @@ pub fn publish_endpoint(data_dir: &Path, endpoint: &str) -> io::Result<()> {
     writeln!(file, "{endpoint}")
 }
 
+/// Removes what [`publish_endpoint`] wrote, when the daemon stops.
+pub fn withdraw_endpoint(data_dir: &Path) {
+    if let Err(error) = std::fs::remove_file(data_dir.join(ENDPOINT_FILE)) {
+        tracing::debug!(%error, "the file `endpoint` could not be removed");
+    }
+}
+
 /// The endpoint that a running daemon has published, if any.
 #[must_use]
 pub fn published_endpoint(data_dir: &Path) -> Option<String> {
