@@ -1,0 +1,11 @@
+//! The integration tests: one binary that drives the whole daemon, in process or spawned, and judges all it answers.
+
+mod coverage;
+mod crash;
+mod gateway;
+mod golden;
+mod kill;
+mod locks;
+mod slow;
+mod snapshots;
+mod support;
