@@ -29,7 +29,7 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it on `folder` with these variables, and waits for the line that says where it listens.
     pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_snapshotd"))
+        let child = Command::new(env!("CARGO_BIN_EXE_snapshotd"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder)
             .envs(variables.iter().copied())
@@ -37,13 +37,16 @@ impl Daemon {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
+        // From here on the process is ended whatever fails.
+        let mut daemon = Self { child: Some(child), address: String::new() };
         let mut line = String::new();
-        let output = child.stdout.take().expect("a pipe");
+        let output = daemon.child.as_mut().and_then(|child| child.stdout.take()).expect("a pipe");
         BufReader::new(output).read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("it said {line:?}"));
         let published = std::fs::read_to_string(folder.join("endpoint")).expect("the file endpoint");
         assert_eq!(published.trim(), format!("http://{address}"));
-        Self { child: Some(child), address: address.to_owned() }
+        address.clone_into(&mut daemon.address);
+        daemon
     }
 
     pub fn connect(&self) -> Connection {
