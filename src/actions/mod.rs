@@ -1,3 +1,6 @@
 //! The domain, one family a file, each read top to bottom; no SQL, no transport.
 
+pub mod disk_attachments;
+pub mod disk_changes;
+pub mod disks;
 pub mod snapshots;

@@ -4,7 +4,12 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 1] = [&actions::snapshots::ACTIONS];
+static FAMILIES: [&[Entry]; 4] = [
+    &actions::snapshots::ACTIONS,
+    &actions::disks::ACTIONS,
+    &actions::disk_attachments::ACTIONS,
+    &actions::disk_changes::ACTIONS,
+];
 
 /// The action of this name in this version of the API.
 #[must_use]

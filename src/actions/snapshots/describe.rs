@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids;
@@ -42,16 +42,6 @@ pub struct DescribeSnapshots {
     category: Option<String>,
     #[serde(default)]
     tag: Vec<Tag>,
-}
-
-/// `Filter.N`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyValue {
-    #[serde(default)]
-    key: String,
-    #[serde(default)]
-    value: String,
 }
 
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 100 };
