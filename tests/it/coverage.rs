@@ -32,7 +32,8 @@ fn item(kind: &str, action: &str, name: &str) -> Item {
 /// All Rust below a folder, as one text.
 fn source(folder: &Path) -> String {
     let mut text = String::new();
-    let mut entries: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -56,7 +57,8 @@ fn uncovered() -> BTreeSet<Item> {
         };
         let read: BTreeSet<String> = entry.parameters().iter().map(|name| general(name)).collect();
         let wanted = action.own_parameters();
-        missing.extend(wanted.iter().filter(|wanted| !reads(&read, wanted)).map(|wanted| item("parameter", name, wanted)));
+        missing
+            .extend(wanted.iter().filter(|wanted| !reads(&read, wanted)).map(|wanted| item("parameter", name, wanted)));
         let fields = action.fields();
         let unknown = fields.iter().filter(|field| !known.contains(&(name.clone(), (*field).clone())));
         missing.extend(unknown.map(|field| item("field", name, field)));
@@ -76,7 +78,9 @@ fn reads(read: &BTreeSet<String>, wanted: &str) -> bool {
 fn is_raised(code: &str, action: &Action, read: &BTreeSet<String>, sources: &str) -> bool {
     let by_rule = || {
         let name = ["Malformed", "ValueNotSupported"].iter().find_map(|kind| {
-            code.strip_prefix("Invalid").and_then(|rest| rest.strip_suffix(kind)).and_then(|rest| rest.strip_suffix('.'))
+            code.strip_prefix("Invalid")
+                .and_then(|rest| rest.strip_suffix(kind))
+                .and_then(|rest| rest.strip_suffix('.'))
         });
         let is_typed = |name: &str| action.parameters.iter().any(|known| known.name == name && known.kind != "string");
         name.is_some_and(|name| read.contains(name) && is_typed(name))
@@ -99,7 +103,8 @@ fn listed() -> BTreeMap<Item, String> {
 #[test]
 fn every_action_is_in_the_contract_and_reads_only_what_it_has() {
     for entry in registry::all().filter(|entry| entry.version == "2014-05-26") {
-        let action = contract().actions.get(entry.name).unwrap_or_else(|| panic!("{} is not in the contract", entry.name));
+        let action =
+            contract().actions.get(entry.name).unwrap_or_else(|| panic!("{} is not in the contract", entry.name));
         assert!(action.exists, "{} does not exist any more", entry.name);
         let known: BTreeSet<String> = action
             .parameters
@@ -126,7 +131,11 @@ fn what_is_not_covered_is_listed_and_nothing_else() {
     }
     let stale: Vec<_> = listed.keys().filter(|known| !missing.contains(*known)).collect();
     assert!(stale.is_empty(), "{FILE} lists what is covered now; SNAPSHOTD_TEST_UPDATE=1 removes it: {stale:#?}");
-    let unlisted: Vec<String> = missing.iter().filter(|found| !listed.contains_key(*found)).map(|(kind, action, name)| format!("{kind}\t{action}\t{name}")).collect();
+    let unlisted: Vec<String> = missing
+        .iter()
+        .filter(|found| !listed.contains_key(*found))
+        .map(|(kind, action, name)| format!("{kind}\t{action}\t{name}"))
+        .collect();
     assert!(unlisted.is_empty(), "not covered and not listed:\n{}", unlisted.join("\n"));
 }
 

@@ -41,7 +41,9 @@ async fn the_format_is_what_was_asked_for_and_xml_by_default() {
 #[tokio::test]
 async fn each_missing_common_parameter_is_named() {
     let app = TestApp::new().await;
-    for name in ["Version", "Action", "AccessKeyId", "Timestamp", "SignatureNonce", "SignatureMethod", "SignatureVersion"] {
+    for name in
+        ["Version", "Action", "AccessKeyId", "Timestamp", "SignatureNonce", "SignatureMethod", "SignatureVersion"]
+    {
         for format in ["JSON", "XML"] {
             let answer = app.send(describe().format(format).without(name)).await.refused(400, "MissingParameter");
             assert!(answer.message().contains(name), "{}", answer.text);
@@ -67,7 +69,11 @@ async fn each_common_code_is_reached() {
         (describe().set("Timestamp", "yesterday"), 400, "InvalidTimeStamp.Format"),
         (describe().set("Timestamp", "2026-01-01T00:00Z"), 400, "InvalidTimeStamp.Format"),
         (describe().v3().signature("ACS3-HMAC-SHA256 nonsense"), 400, "IncompleteSignature"),
-        (describe().v3().signature("ACS3-RSA-SHA256 Credential=a,SignedHeaders=b,Signature=c"), 400, "InvalidSignatureMethod"),
+        (
+            describe().v3().signature("ACS3-RSA-SHA256 Credential=a,SignedHeaders=b,Signature=c"),
+            400,
+            "InvalidSignatureMethod",
+        ),
         (describe().set("SignatureType", "BEARERTOKEN"), 400, "UnsupportedSignatureType"),
         (describe().key(("stsid", "stssecret")), 400, "InvalidSecurityToken.MismatchWithAccessKey"),
         (describe().set("SecurityToken", "any"), 400, "InvalidSecurityToken.Malformed"),
@@ -102,7 +108,8 @@ async fn the_window_of_the_clock_is_fifteen_minutes_either_way() {
         ("9999-12-01T00:00:00Z", false),
     ] {
         let answer = app.send(describe().set("Timestamp", time)).await;
-        let answer = if fine { answer.accepted().to_string() } else { answer.refused(400, "InvalidTimeStamp.Expired").text };
+        let answer =
+            if fine { answer.accepted().to_string() } else { answer.refused(400, "InvalidTimeStamp.Expired").text };
         assert!(!answer.is_empty());
     }
     app.advance("400d").await;
@@ -187,8 +194,34 @@ async fn absurd_parameters_are_refused_and_never_fail() {
     let huge = "9".repeat(400);
     let long = "x".repeat(50_000);
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
-    for value in ["", "-1", "1.5", "0x10", "1e9", &huge, "NaN", "null", "true", "\u{0}", "\u{202e}", "'; DROP TABLE snapshots; --", &long, &deep] {
-        for name in ["PageSize", "PageNumber", "MaxResults", "NextToken", "SnapshotIds", "Status", "Tag.1.Key", "Filter.1.Value", "Encrypted", "DiskId"] {
+    for value in [
+        "",
+        "-1",
+        "1.5",
+        "0x10",
+        "1e9",
+        &huge,
+        "NaN",
+        "null",
+        "true",
+        "\u{0}",
+        "\u{202e}",
+        "'; DROP TABLE snapshots; --",
+        &long,
+        &deep,
+    ] {
+        for name in [
+            "PageSize",
+            "PageNumber",
+            "MaxResults",
+            "NextToken",
+            "SnapshotIds",
+            "Status",
+            "Tag.1.Key",
+            "Filter.1.Value",
+            "Encrypted",
+            "DiskId",
+        ] {
             for format in ["JSON", "XML"] {
                 let request = Request::new("DescribeSnapshots", &[(name, value)]).place(Place::Form).format(format);
                 let answer = app.send(request).await;
@@ -199,7 +232,9 @@ async fn absurd_parameters_are_refused_and_never_fail() {
         let answer = app.send(Request::new("ModifySnapshotAttribute", &params).place(Place::Form)).await;
         assert!((400..500).contains(&answer.status), "{value:.40} is nothing to set: {}", answer.text);
     }
-    for name in ["Tag.99999999999999999999.Key", "Tag.0.Key", "Tag.-1.Key", "Tag..Key", "Tag.1.Key.1.Key", ".", "SnapshotId.1"] {
+    for name in
+        ["Tag.99999999999999999999.Key", "Tag.0.Key", "Tag.-1.Key", "Tag..Key", "Tag.1.Key.1.Key", ".", "SnapshotId.1"]
+    {
         let answer = app.call("DescribeSnapshots", &[(name, "x")]).await;
         assert!(answer.status < 500, "{name}: {}", answer.text);
     }

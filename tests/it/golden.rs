@@ -51,7 +51,24 @@ async fn every_field_in_the_list_of_fields_is_answered() {
     }
     app.xml("DescribeSnapshots", &[]).await;
     app.ok("ModifySnapshotAttribute", &[("SnapshotId", &id), ("SnapshotName", "renamed")]).await;
-    app.ok("DeleteSnapshot", &[("SnapshotId", &id)]).await;
+    let made = [
+        ("ZoneId", "cn-hangzhou-h"),
+        ("SnapshotId", &*id),
+        ("DiskCategory", "cloud_auto"),
+        ("ProvisionedIops", "100"),
+        ("Tag.1.Key", "k"),
+        ("StorageSetId", "ss-1"),
+        ("StorageSetPartitionNumber", "2"),
+    ];
+    let disk = app.ok("CreateDisk", &made).await["DiskId"].as_str().expect("an id").to_owned();
+    let instance = app.instance().await;
+    app.ok("AttachDisk", &[("DiskId", &disk), ("InstanceId", &instance)]).await;
+    app.ok("DescribeDisks", &[]).await;
+    app.ok("DescribeDisks", &[("MaxResults", "10")]).await;
+    app.xml("DescribeDisks", &[("PageSize", "10")]).await;
+    app.ok("DetachDisk", &[("DiskId", &disk), ("InstanceId", &instance)]).await;
+    app.ok("DescribeDisks", &[]).await;
+    app.ok("DeleteSnapshot", &[("SnapshotId", &id), ("Force", "true")]).await;
     let seen = app.fields();
     if update::is_asked_for() {
         let lines: Vec<String> = seen.iter().map(|(action, field)| format!("{action}\t{field}\n")).collect();

@@ -31,7 +31,9 @@ fn load(mut connection: Connection, client: usize, disk: &str, acknowledged: &At
     for number in 0.. {
         let token = format!("{client}-{number}");
         known.made.insert(token.clone(), None);
-        let Some(reply) = connection.call("CreateSnapshot", &[("DiskId", disk), ("ClientToken", &token)]) else { break };
+        let Some(reply) = connection.call("CreateSnapshot", &[("DiskId", disk), ("ClientToken", &token)]) else {
+            break;
+        };
         if reply.status != 200 {
             assert!(reply.text.contains("QuotaExceed"), "{}", reply.text);
             known.made.remove(&token);

@@ -27,7 +27,10 @@ async fn of_many_that_delete_one_snapshot_one_does_it() {
         let id = app.accomplished_snapshot(&disk).await;
         let answers = all_at_once(&app, "DeleteSnapshot", &[("SnapshotId", &id)]).await;
         let seen = tally(&answers);
-        assert!(seen.contains(&(200, "")) && seen.is_subset(&[(200, ""), (403, "Operation.Conflict")].into()), "{seen:?}");
+        assert!(
+            seen.contains(&(200, "")) && seen.is_subset(&[(200, ""), (403, "Operation.Conflict")].into()),
+            "{seen:?}"
+        );
         app.ok("DeleteSnapshot", &[("SnapshotId", &id)]).await;
     }
     assert_eq!(app.count("SELECT COUNT(*) FROM tombstones").await, 8);
@@ -149,4 +152,48 @@ async fn a_rush_of_everything_keeps_what_must_hold() {
     join_all(calls).await;
     app.advance("10d").await;
     assert_eq!(app.count("SELECT COUNT(*) FROM snapshots").await, 0, "deleted, or their days are over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_snapshot_that_a_disk_is_being_made_from_is_in_conflict_until_it_is_made() {
+    let app = TestApp::with(|config| config.lifecycle.disk_ms = 5_000).await;
+    let id = app.accomplished_snapshot(&app.attached_disk().await).await;
+    app.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-h"), ("SnapshotId", &id), ("DiskCategory", "cloud_essd")]).await;
+    let before = app.dump().await;
+    for answer in all_at_once(&app, "DeleteSnapshot", &[("SnapshotId", &id), ("Force", "true")]).await {
+        answer.refused(403, "Operation.Conflict");
+    }
+    assert_eq!(app.dump().await, before);
+    app.ok("CreateDisk", &[("ZoneId", "cn-hangzhou-h"), ("SnapshotId", &id), ("DiskCategory", "cloud_essd")]).await;
+    app.advance("5s").await;
+    app.refused("DeleteSnapshot", &[("SnapshotId", &id)], 403, "SnapshotCreatedDisk").await;
+    app.ok("DeleteSnapshot", &[("SnapshotId", &id), ("Force", "true")]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn making_disks_from_a_snapshot_and_deleting_it_at_once_ends_in_some_order() {
+    let app = TestApp::with(|config| config.lifecycle.disk_ms = 1_000).await;
+    let source = app.attached_disk().await;
+    for _ in 0..8 {
+        let id = app.accomplished_snapshot(&source).await;
+        let calls = (0..CLIENTS).map(|n| {
+            let (app, id) = (&app, id.clone());
+            async move {
+                let make = [("ZoneId", "cn-hangzhou-h"), ("SnapshotId", &*id), ("DiskCategory", "cloud_essd")];
+                if n % 2 == 0 {
+                    app.call("CreateDisk", &make).await
+                } else {
+                    app.call("DeleteSnapshot", &[("SnapshotId", &id)]).await
+                }
+            }
+        });
+        let answers = join_all(calls).await;
+        let of = |action: &str, status| {
+            answers.iter().filter(|answer| answer.sent.action == action && answer.status == status).count()
+        };
+        let (made, deleted) = (of("CreateDisk", 200), of("DeleteSnapshot", 200));
+        assert!(made == 0 || deleted == 0, "{made} disks made from a snapshot that was deleted {deleted} times");
+        app.advance("10s").await;
+    }
+    assert_eq!(app.count("SELECT COUNT(*) FROM row_locks").await, 0);
 }

@@ -2,6 +2,7 @@
 
 mod coverage;
 mod crash;
+mod disks;
 mod gateway;
 mod golden;
 mod kill;

@@ -15,8 +15,7 @@ const DEADLINE: [(&str, &str); 4] = [
 const WELL_BELOW_THE_DEFAULT: Duration = Duration::from_secs(8);
 
 const HALF_HEAD: &str = "POST / HTTP/1.1\r\nHost: ecs\r\nContent-Le";
-const HALF_BODY: &str =
-    "POST / HTTP/1.1\r\nHost: ecs\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nAction=";
+const HALF_BODY: &str = "POST / HTTP/1.1\r\nHost: ecs\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nAction=";
 
 fn started() -> (tempfile::TempDir, Daemon) {
     let folder = tempfile::tempdir().expect("a folder");

@@ -23,7 +23,8 @@ async fn four(app: &TestApp) -> [String; 4] {
         id
     };
     let first = with(&system, &[("SnapshotName", "first"), ("Tag.1.Key", "k"), ("Tag.1.Value", "1")]).await;
-    let second = with(&data, &[("ResourceGroupId", "rg-2"), ("Tag.1.Key", "k"), ("Tag.1.Value", "2"), ("Tag.2.Key", "m")]).await;
+    let second =
+        with(&data, &[("ResourceGroupId", "rg-2"), ("Tag.1.Key", "k"), ("Tag.1.Value", "2"), ("Tag.2.Key", "m")]).await;
     let third = with(&data, &[]).await;
     app.image_from(&second, "Available", ACCOUNT).await;
     app.disk_from(&third).await;

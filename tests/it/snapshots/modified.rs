@@ -30,7 +30,9 @@ async fn days_of_retention_only_grow() {
     let id = text(&app.ok("CreateSnapshot", &params).await, "/SnapshotId");
     app.advance("2s").await;
     let to = |days| [("SnapshotId", id.clone()), ("RetentionDays", days)];
-    for (days, code) in [("9", "InvalidOperation.DecreaseRetentionDaysUnsupported"), ("0", "InvalidRetentionDays.Malformed")] {
+    for (days, code) in
+        [("9", "InvalidOperation.DecreaseRetentionDaysUnsupported"), ("0", "InvalidRetentionDays.Malformed")]
+    {
         let params = to(days.to_owned());
         let params: Vec<_> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
         app.refused(MODIFY, &params, 400, code).await;

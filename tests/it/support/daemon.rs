@@ -123,7 +123,8 @@ impl Connection {
             }
         }
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        let length = |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned());
+        let length =
+            |line: &str| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned());
         let length: usize = head.lines().find_map(length)?.parse().ok()?;
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).ok()?;
@@ -149,7 +150,8 @@ pub fn furnish(folder: &Path, disk_ids: &[String]) {
         let app = App::open(config).await.expect("it opens");
         for disk_id in disk_ids {
             let context = Context { account_id: ACCOUNT.into(), region: None };
-            let operation = seed::InsertDisk { disk: seed::disk_row(disk_id, REGION, app.clock.now()), instance_id: None };
+            let operation =
+                seed::InsertDisk { disk: seed::disk_row(disk_id, REGION, app.clock.now()), instance_id: None };
             app.store.write(context, RowLocks::none(), operation).await.expect("a disk");
         }
         app.store.close().await;

@@ -31,8 +31,11 @@ pub async fn dump(file: &Path) -> BTreeMap<String, Vec<String>> {
     .expect("the tables");
     let mut dump = BTreeMap::new();
     for table in tables {
-        let columns: Vec<String> =
-            sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(&table).fetch_all(&mut conn).await.expect(&table);
+        let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
+            .bind(&table)
+            .fetch_all(&mut conn)
+            .await
+            .expect(&table);
         let quoted: Vec<String> = columns.iter().map(|column| format!("quote({column})")).collect();
         let sql = format!("SELECT {} AS line FROM {table} ORDER BY line", quoted.join(" || ' ' || "));
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await.expect(&table);

@@ -16,7 +16,8 @@ const RULES: [(&str, &str); 17] = [
         "SELECT resource_id || ' held by ' || holder FROM row_locks l WHERE holder NOT LIKE 'operator:%'
            AND NOT EXISTS (SELECT 1 FROM images WHERE image_id = l.holder AND status IN ('Creating', 'Waiting'))
            AND NOT EXISTS (SELECT 1 FROM disks WHERE disk_id = l.holder
-                           AND status IN ('Creating', 'ReIniting', 'Resetting', 'Attaching', 'Detaching'))
+                           AND status IN ('Creating', 'ReIniting', 'Attaching', 'Detaching'))
+           AND NOT EXISTS (SELECT 1 FROM timers WHERE resource_id = l.holder AND kind = 'disk_finish')
            AND NOT EXISTS (SELECT 1 FROM snapshots WHERE snapshot_id = l.holder AND status = 'progressing')",
     ),
     (
@@ -51,7 +52,7 @@ const RULES: [(&str, &str); 17] = [
     (
         "a mapping names an image and a snapshot that exist",
         "SELECT image_id FROM image_disk_mappings WHERE image_id NOT IN (SELECT image_id FROM images)
-            OR snapshot_id NOT IN (SELECT snapshot_id FROM snapshots)",
+            OR (snapshot_id IS NOT NULL AND snapshot_id NOT IN (SELECT snapshot_id FROM snapshots))",
     ),
     (
         "a reference names a disk and a snapshot that exist, and the disk agrees",

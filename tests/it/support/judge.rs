@@ -138,7 +138,8 @@ fn reads_as(text: Option<&str>, kind: &str) -> bool {
 
 /// An XML document as nested objects, repeated elements as lists; an error where it is none or has another root.
 pub fn xml(text: &str, root: &str) -> Result<Value, String> {
-    let declared = text.strip_prefix(r#"<?xml version="1.0" encoding="UTF-8"?>"#).ok_or("there is no XML declaration")?;
+    let declared =
+        text.strip_prefix(r#"<?xml version="1.0" encoding="UTF-8"?>"#).ok_or("there is no XML declaration")?;
     let mut reader = quick_xml::Reader::from_str(declared);
     let mut open: Vec<(String, Map<String, Value>, String)> = vec![(String::new(), Map::new(), String::new())];
     loop {
@@ -157,7 +158,9 @@ pub fn xml(text: &str, root: &str) -> Result<Value, String> {
                 open.last_mut().ok_or("text outside")?.2.push_str(&piece);
             }
             Event::GeneralRef(entity) => {
-                let piece = quick_xml::escape::unescape(&format!("&{};", &*entity)).map_err(|error| error.to_string())?.into_owned();
+                let piece = quick_xml::escape::unescape(&format!("&{};", &*entity))
+                    .map_err(|error| error.to_string())?
+                    .into_owned();
                 open.last_mut().ok_or("text outside")?.2.push_str(&piece);
             }
             Event::Eof => break,

@@ -78,8 +78,10 @@ impl TestApp {
             key(("stsid", "stssecret"), Some("ststoken"), false),
             key(("offid", "offsecret"), None, true),
         ];
-        config.accounts =
-            vec![account(ACCOUNT, "default", first), account(OTHER_ACCOUNT, "other", vec![key(OTHER_KEY, None, false)])];
+        config.accounts = vec![
+            account(ACCOUNT, "default", first),
+            account(OTHER_ACCOUNT, "other", vec![key(OTHER_KEY, None, false)]),
+        ];
         change(&mut config);
         let app = open(&config, start()).await;
         Self {
