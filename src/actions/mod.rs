@@ -3,4 +3,6 @@
 pub mod disk_attachments;
 pub mod disk_changes;
 pub mod disks;
+pub mod images;
+pub mod regions;
 pub mod snapshots;

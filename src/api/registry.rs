@@ -4,11 +4,13 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 4] = [
+static FAMILIES: [&[Entry]; 6] = [
     &actions::snapshots::ACTIONS,
     &actions::disks::ACTIONS,
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,
+    &actions::images::ACTIONS,
+    &actions::regions::ACTIONS,
 ];
 
 /// The action of this name in this version of the API.

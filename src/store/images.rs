@@ -1,5 +1,7 @@
 //! Images and the snapshots that they map; never decides whether a change is allowed.
 
+use std::collections::HashSet;
+
 use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
@@ -265,4 +267,17 @@ pub async fn delete(tx: &mut Tx<'_>, image: &Image) -> Result<bool, Fault> {
         snapshots::refresh_usage(tx, snapshot_id).await?;
     }
     Ok(hit)
+}
+
+/// Which of these images the caller's instances have.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn in_use(tx: &mut Tx<'_>, image_ids: &[&str]) -> Result<HashSet<String>, Fault> {
+    let mut filter = Filter::default();
+    filter.is("account_id", tx.account_id());
+    filter.any("image_id", image_ids.iter().copied());
+    let sql = format!("SELECT DISTINCT image_id FROM instances WHERE {}", filter.conditions());
+    let query = bind!(sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)), filter.values());
+    Ok(query.fetch_all(tx.conn()).await?.into_iter().collect())
 }
