@@ -64,10 +64,11 @@ async fn serve(config: Config) -> ExitCode {
 /// One line on standard output for programs, a few more on standard error for people.
 fn announce(app: &App, address: SocketAddr) {
     let endpoint = format!("http://{address}");
-    println!("listening on {endpoint}");
+    // The file comes first: who has read the line may look for it.
     if let Err(error) = opening::publish_endpoint(&app.config.data_dir, &endpoint) {
         tracing::warn!(%error, "the file `endpoint` could not be written");
     }
+    println!("listening on {endpoint}");
     eprintln!("snapshotd {} serves {endpoint}, data in {}", env!("CARGO_PKG_VERSION"), app.config.data_dir.display());
     if app.config.has_default_key() {
         eprintln!("access key {DEFAULT_KEY}, secret testsecret: shipped with snapshotd and known to everybody");
