@@ -69,6 +69,14 @@ async fn every_field_in_the_list_of_fields_is_answered() {
     app.ok("DetachDisk", &[("DiskId", &disk), ("InstanceId", &instance)]).await;
     app.ok("DescribeDisks", &[]).await;
     app.ok("DeleteSnapshot", &[("SnapshotId", &id), ("Force", "true")]).await;
+    let image =
+        app.ok("CreateImage", &[("SnapshotId", &crate::images::system_snapshot(&app).await), ("Tag.1.Key", "k")]).await;
+    app.ok("DescribeImages", &[("Status", "ALL"), ("ImageOwnerAlias", "self")]).await;
+    app.xml("DescribeImages", &[("Status", "ALL")]).await;
+    app.ok("DeleteImage", &[("ImageId", image["ImageId"].as_str().expect("an id"))]).await;
+    app.ok("DescribeRegions", &[]).await;
+    app.ok("DescribeZones", &[("Verbose", "true")]).await;
+    app.xml("DescribeZones", &[("Verbose", "true")]).await;
     let seen = app.fields();
     if update::is_asked_for() {
         let lines: Vec<String> = seen.iter().map(|(action, field)| format!("{action}\t{field}\n")).collect();
