@@ -15,6 +15,7 @@ use crate::store::snapshots::{self, OfDisk};
 use crate::store::tombstones;
 use crate::store::tx::Tx;
 use create::CreateDisk;
+pub use create::{sizes, usable_source};
 use describe::DescribeDisks;
 
 pub static ACTIONS: [Entry; 4] =

@@ -4,5 +4,7 @@ pub mod disk_attachments;
 pub mod disk_changes;
 pub mod disks;
 pub mod images;
+pub mod instances;
 pub mod regions;
 pub mod snapshots;
+pub mod tags;

@@ -4,12 +4,14 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 6] = [
+static FAMILIES: [&[Entry]; 8] = [
     &actions::snapshots::ACTIONS,
     &actions::disks::ACTIONS,
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,
     &actions::images::ACTIONS,
+    &actions::instances::ACTIONS,
+    &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,
 ];
 
