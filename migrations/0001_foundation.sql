@@ -47,7 +47,7 @@ CREATE TABLE disks (
     performance_level            TEXT NOT NULL,
     size                         BIGINT NOT NULL,
     status                       TEXT NOT NULL
-        CHECK (status IN ('Creating', 'Available', 'Attaching', 'In_use', 'Detaching', 'ReIniting', 'Resetting')),
+        CHECK (status IN ('Creating', 'Available', 'Attaching', 'In_use', 'Detaching', 'ReIniting')),
     portable                     BIGINT NOT NULL CHECK (portable IN (0, 1)),
     delete_with_instance         BIGINT NOT NULL CHECK (delete_with_instance IN (0, 1)),
     delete_auto_snapshot         BIGINT NOT NULL CHECK (delete_auto_snapshot IN (0, 1)),

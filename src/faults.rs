@@ -38,7 +38,7 @@ impl Fault {
     /// 500 `InternalError`, with the cause kept for the log.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { cause: Some(cause.into()), ..fault("InternalError") }
+        Self { cause: Some(cause.into()), ..fault(INTERNAL) }
     }
 
     /// A required parameter that is absent, by its wire name: `SnapshotId`, `Tag.1.Key`.
@@ -127,6 +127,8 @@ pub fn statuses(action: &str, code: &str) -> Vec<u16> {
     rows.flatten().map(|row| row.status).collect()
 }
 
+/// The code of failures of the daemon itself.
+const INTERNAL: &str = "InternalError";
 /// The scope of rows that hold for every action.
 const COMMON: &str = "*";
 
@@ -180,6 +182,10 @@ impl Table {
     fn find(&self, action: &str, code: &str, variant: usize) -> Option<Row> {
         [action, COMMON].into_iter().find_map(|scope| {
             let rows = self.rows.get(&(scope, code))?;
+            // Some pages list it as the client's fault as well; ours is never that, and clients must see it is none.
+            if code == INTERNAL {
+                return rows.iter().find(|row| row.status >= 500).copied();
+            }
             rows.get(variant).or_else(|| rows.first()).copied()
         })
     }
@@ -216,6 +222,13 @@ mod tests {
     fn a_variant_names_one_of_several_meanings() {
         let denied = |variant| fault("OperationDenied").variant(variant).resolve("CreateImage");
         assert_eq!((denied(0).status, denied(1).status), (400, 403));
+    }
+
+    #[test]
+    fn a_failure_of_the_daemon_is_500_whatever_the_page_of_the_action_says() {
+        for (action, code) in table().rows.keys().filter(|(_, code)| *code == INTERNAL) {
+            assert_eq!(fault(*code).resolve(action).status, 500, "{action}");
+        }
     }
 
     #[test]

@@ -82,6 +82,12 @@ pub fn snapshot_link_id(disk_id: &str) -> String {
     format!("sl-{}", disk_id.strip_prefix(IdKind::Disk.prefix()).unwrap_or(disk_id))
 }
 
+/// The disk whose snapshots form this chain.
+#[must_use]
+pub fn disk_of_link(snapshot_link_id: &str) -> String {
+    format!("{}{}", IdKind::Disk.prefix(), snapshot_link_id.strip_prefix("sl-").unwrap_or(snapshot_link_id))
+}
+
 /// Makes request ids, upper-case UUIDs; a stream apart from resource ids, so that a read never moves those.
 pub struct RequestIds {
     seed: Option<u64>,

@@ -1,3 +1,10 @@
 //! The domain, one family a file, each read top to bottom; no SQL, no transport.
 
+pub mod disk_attachments;
+pub mod disk_changes;
+pub mod disks;
+pub mod images;
+pub mod instances;
+pub mod regions;
 pub mod snapshots;
+pub mod tags;

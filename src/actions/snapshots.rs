@@ -84,7 +84,7 @@ impl Action for CreateSnapshot {
             return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
         }
         // Effect
-        let snapshot = self.snapshot_of(tx, &found);
+        let snapshot = self.described(manual_snapshot(tx, &found));
         snapshots::insert(tx, &snapshot).await?;
         snapshots::set_retention(tx, &snapshot).await?;
         tags::set(tx, &tagged(&snapshot), &tags).await?;
@@ -99,44 +99,63 @@ impl Idempotent for CreateSnapshot {
 }
 
 impl CreateSnapshot {
-    fn snapshot_of(&self, tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
-        let disk = &found.disk;
-        let lifecycle = &tx.config().lifecycle;
-        let percent =
-            if disk.snapshots_taken == 0 { lifecycle.first_snapshot_percent } else { lifecycle.later_snapshot_percent };
-        let cut_time = tx.now.plus_millis(lifecycle.cut_ms.into());
-        let finish_time = cut_time.plus_millis(lifecycle.snapshot_ms.into());
+    fn described(&self, snapshot: Snapshot) -> Snapshot {
         Snapshot {
-            snapshot_id: tx.new_id(IdKind::Snapshot, &disk.region_id),
-            account_id: disk.account_id.clone(),
-            region_id: disk.region_id.clone(),
             snapshot_name: self.snapshot_name.clone().unwrap_or_default(),
             description: self.description.clone().unwrap_or_default(),
-            status: "progressing".to_owned(),
-            usage: "none".to_owned(),
-            snapshot_type: "user".to_owned(),
-            category: "standard".to_owned(),
-            snapshot_link_id: ids::snapshot_link_id(&disk.disk_id),
-            snapshot_sn: serial_number(&tx.new_digits(23)),
-            source_disk_id: disk.disk_id.clone(),
-            source_disk_size: disk.size,
-            source_disk_type: disk.disk_type.clone(),
-            source_snapshot_id: String::new(),
-            source_region_id: String::new(),
-            product_code: String::new(),
-            encrypted: disk.encrypted,
-            kms_key_id: disk.kms_key_id.clone(),
             resource_group_id: self.resource_group_id.clone().unwrap_or_default(),
-            available: disk.is_essd_family().into(),
             instant_access: self.instant_access.unwrap_or(false).into(),
             instant_access_retention_days: self.instant_access_retention_days,
             retention_days: self.retention_days,
-            full_size_bytes: disk.size * GIB * i64::from(percent) / 100,
-            creation_time: cut_time,
-            cut_time,
-            finish_time,
-            last_modified_time: cut_time,
+            ..snapshot
         }
+    }
+}
+
+/// The snapshot of a disk that an image of its instance needs: a manual one with a name that tells why it is there.
+pub fn snapshot_for_image(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
+    let snapshot = manual_snapshot(tx, found);
+    Snapshot { snapshot_name: format!("Created_for_image_of_{}", found.disk.disk_id), ..snapshot }
+}
+
+/// A manual snapshot of a disk as it begins, without a name.
+fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
+    let disk = &found.disk;
+    let lifecycle = &tx.config().lifecycle;
+    let percent =
+        if disk.snapshots_taken == 0 { lifecycle.first_snapshot_percent } else { lifecycle.later_snapshot_percent };
+    let cut_time = tx.now.plus_millis(lifecycle.cut_ms.into());
+    let finish_time = cut_time.plus_millis(lifecycle.snapshot_ms.into());
+    Snapshot {
+        snapshot_id: tx.new_id(IdKind::Snapshot, &disk.region_id),
+        account_id: disk.account_id.clone(),
+        region_id: disk.region_id.clone(),
+        snapshot_name: String::new(),
+        description: String::new(),
+        status: "progressing".to_owned(),
+        usage: "none".to_owned(),
+        snapshot_type: "user".to_owned(),
+        category: "standard".to_owned(),
+        snapshot_link_id: ids::snapshot_link_id(&disk.disk_id),
+        snapshot_sn: serial_number(&tx.new_digits(23)),
+        source_disk_id: disk.disk_id.clone(),
+        source_disk_size: disk.size,
+        source_disk_type: disk.disk_type.clone(),
+        source_snapshot_id: String::new(),
+        source_region_id: String::new(),
+        product_code: String::new(),
+        encrypted: disk.encrypted,
+        kms_key_id: disk.kms_key_id.clone(),
+        resource_group_id: String::new(),
+        available: disk.is_essd_family().into(),
+        instant_access: false.into(),
+        instant_access_retention_days: None,
+        retention_days: None,
+        full_size_bytes: disk.size * GIB * i64::from(percent) / 100,
+        creation_time: cut_time,
+        cut_time,
+        finish_time,
+        last_modified_time: cut_time,
     }
 }
 
@@ -146,7 +165,10 @@ fn serial_number(digits: &str) -> String {
 }
 
 /// The disk is in a state to be snapshotted and within its quotas.
-fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
+///
+/// # Errors
+/// The documented codes of CreateSnapshot, those of CreateImage among them.
+pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
     let disk = &found.disk;
     if disk.category.starts_with("elastic_ephemeral_disk") {
         return Err(fault("DiskCategory.OperationNotSupported"));

@@ -202,7 +202,8 @@ struct Claim<'a> {
 impl Claims {
     fn claim(&self, key: ClaimKey) -> Option<Claim<'_>> {
         let is_new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
-        is_new.then_some(Claim { claims: self, key })
+        // Not `then_some`: a claim that is made and dropped at once would free the one that stands.
+        is_new.then(|| Claim { claims: self, key })
     }
 }
 

@@ -110,6 +110,16 @@ fn decode(token: &str) -> Option<Cursor> {
     Some(Cursor { creation_time: Timestamp::from_millis(millis.parse().ok()?), id: id.to_owned() })
 }
 
+/// `Filter.N` of a request.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeyValue {
+    #[serde(default)]
+    pub key: String,
+    #[serde(default)]
+    pub value: String,
+}
+
 /// `Tag.N` of a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -4,7 +4,16 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 1] = [&actions::snapshots::ACTIONS];
+static FAMILIES: [&[Entry]; 8] = [
+    &actions::snapshots::ACTIONS,
+    &actions::disks::ACTIONS,
+    &actions::disk_attachments::ACTIONS,
+    &actions::disk_changes::ACTIONS,
+    &actions::images::ACTIONS,
+    &actions::instances::ACTIONS,
+    &actions::tags::ACTIONS,
+    &actions::regions::ACTIONS,
+];
 
 /// The action of this name in this version of the API.
 #[must_use]

@@ -56,6 +56,7 @@ async fn serve(config: Config) -> ExitCode {
     engine.abort();
     watchdog.abort();
     app.store.close().await;
+    opening::withdraw_endpoint(&app.config.data_dir);
     tracing::info!("stopped");
     ExitCode::SUCCESS
 }
@@ -63,14 +64,16 @@ async fn serve(config: Config) -> ExitCode {
 /// One line on standard output for programs, a few more on standard error for people.
 fn announce(app: &App, address: SocketAddr) {
     let endpoint = format!("http://{address}");
-    println!("listening on {endpoint}");
+    // The file comes first: who has read the line may look for it.
     if let Err(error) = opening::publish_endpoint(&app.config.data_dir, &endpoint) {
         tracing::warn!(%error, "the file `endpoint` could not be written");
     }
+    println!("listening on {endpoint}");
     eprintln!("snapshotd {} serves {endpoint}, data in {}", env!("CARGO_PKG_VERSION"), app.config.data_dir.display());
     if app.config.has_default_key() {
         eprintln!("access key {DEFAULT_KEY}, secret testsecret: shipped with snapshotd and known to everybody");
-        eprintln!("try:  snapshotd call DescribeRegions --endpoint {endpoint}");
+        let program = std::env::args().next().unwrap_or_else(|| "snapshotd".to_owned());
+        eprintln!("try:  {program} call DescribeSnapshots --endpoint {endpoint}");
     }
 }
 

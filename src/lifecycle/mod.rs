@@ -1,6 +1,9 @@
 //! What happens without a call: one function for each kind of timer, each guarded and repeatable; never answers anybody.
 
+mod disk;
 pub mod engine;
+mod image;
+mod instance;
 mod snapshot;
 
 use std::pin::Pin;
@@ -16,7 +19,9 @@ pub fn fire<'a>(tx: &'a mut Tx<'_>, timer: &'a Timer) -> Pin<Box<dyn Future<Outp
         match TimerKind::find(&timer.kind) {
             Some(TimerKind::SnapshotFinish) => snapshot::finish(tx, id).await,
             Some(TimerKind::SnapshotExpire) => snapshot::expire(tx, id).await,
-            Some(TimerKind::ImageFinish | TimerKind::DiskFinish | TimerKind::InstanceFinish) => Ok(()),
+            Some(TimerKind::ImageFinish) => image::finish(tx, id).await,
+            Some(TimerKind::DiskFinish) => disk::finish(tx, id).await,
+            Some(TimerKind::InstanceFinish) => instance::finish(tx, id).await,
             None => Err(Fault::internal(format!("no such kind of timer: {}", timer.kind))),
         }
     })

@@ -28,7 +28,7 @@ pub struct Disk {
     pub performance_level: String,
     /// GiB.
     pub size: i64,
-    /// Creating, Available, Attaching, `In_use`, Detaching, `ReIniting` or Resetting.
+    /// Creating, Available, Attaching, `In_use`, Detaching or `ReIniting`.
     pub status: String,
     pub portable: Flag,
     pub delete_with_instance: Flag,

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use super::filter::Walks;
 use super::row_locks::LockTable;
 use super::tx::Marks;
-use super::writer::{Fire, Writer};
+use super::writer::{Fire, Request, Writer};
 use super::{Conn, Database, Shared, Store};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -36,6 +36,8 @@ const WRITER_CACHE_KIB: &str = "-16000";
 const READER_CACHE_KIB: &str = "-8000";
 /// Statements kept prepared for each connection.
 const STATEMENTS: usize = 512;
+/// Rows that a connection may hand over before they are taken: a whole page, so that its thread need not wait.
+const ROWS_ON_THE_WAY: usize = 512;
 /// Free pages handed back in one go.
 const VACUUM_PAGES: &str = "PRAGMA incremental_vacuum(2000)";
 
@@ -125,7 +127,7 @@ impl Store {
         let mut writer = Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire };
         writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
         let (queue, requests) = mpsc::channel(config.limits.queue);
-        tokio::spawn(writer.run(requests));
+        start(writer, requests)?;
         Ok(Self { shared, queue, readers })
     }
 
@@ -184,6 +186,13 @@ pub fn publish_endpoint(data_dir: &Path, endpoint: &str) -> io::Result<()> {
     writeln!(file, "{endpoint}")
 }
 
+/// Removes what [`publish_endpoint`] wrote, when the daemon stops.
+pub fn withdraw_endpoint(data_dir: &Path) {
+    if let Err(error) = std::fs::remove_file(data_dir.join(ENDPOINT_FILE)) {
+        tracing::debug!(%error, "the file `endpoint` could not be removed");
+    }
+}
+
 /// The endpoint that a running daemon has published, if any.
 #[must_use]
 pub fn published_endpoint(data_dir: &Path) -> Option<String> {
@@ -238,6 +247,7 @@ fn connection(file: &Path) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(5))
         .statement_cache_capacity(STATEMENTS)
+        .row_buffer_size(ROWS_ON_THE_WAY)
         .disable_statement_logging()
 }
 
@@ -254,6 +264,15 @@ fn writing(file: &Path) -> SqliteConnectOptions {
 
 fn reading(file: &Path) -> SqliteConnectOptions {
     connection(file).pragma("query_only", "ON").pragma("cache_size", READER_CACHE_KIB).pragma("temp_store", "MEMORY")
+}
+
+/// Gives the writer a thread of its own, so that its turn never waits behind the requests of others.
+fn start(writer: Writer, requests: mpsc::Receiver<Request>) -> Result<(), Failure> {
+    let failed = |error| Failure::Database(sqlx::Error::Io(error));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+    let work = move || runtime.block_on(writer.run(requests));
+    std::thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(failed)?;
+    Ok(())
 }
 
 async fn migrate(conn: &mut Conn) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::filter::{Filter, bind};
+use super::filter::{Filter, Value, bind};
 use super::tx::Tx;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
@@ -150,4 +150,93 @@ pub async fn count(tx: &mut Tx<'_>, resource_type: ResourceType, key: &str, valu
     .fetch_optional(tx.conn())
     .await?;
     Ok(count.unwrap_or(0))
+}
+
+/// Where a resource is and since when, as its tags need it.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct Found {
+    pub account_id: String,
+    pub region_id: String,
+    pub creation_time: Timestamp,
+}
+
+impl Found {
+    #[must_use]
+    pub fn tagged<'a>(&'a self, resource_type: ResourceType, resource_id: &'a str) -> Tagged<'a> {
+        let Self { account_id, region_id, creation_time } = self;
+        Tagged { resource_type, resource_id, account_id, region_id, creation_time: *creation_time }
+    }
+}
+
+/// The resource of the caller's with this type and id, in the region that it named if it named one.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn resource(tx: &mut Tx<'_>, resource_type: ResourceType, id: &str) -> Result<Option<Found>, Fault> {
+    let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
+    let name = resource_type.name();
+    let sql = format!(
+        "SELECT account_id, region_id, creation_time FROM {name}s
+         WHERE {name}_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
+    );
+    let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(account_id).bind(region);
+    Ok(query.fetch_optional(tx.conn()).await?)
+}
+
+/// Which tags are asked for.
+#[derive(Debug)]
+pub struct Query<'a> {
+    pub resource_type: ResourceType,
+    /// Empty for all resources.
+    pub resource_ids: &'a [String],
+    /// Each key that the resources have to carry, with the values it may have; none for any.
+    pub tags: Vec<(String, Vec<String>)>,
+    /// Resource and key of the last row of the page before.
+    pub after: Option<(String, String)>,
+}
+
+/// Rows of a page and whether there are more behind it.
+#[derive(Debug)]
+pub struct Listed {
+    pub rows: Vec<TagRow>,
+    pub more: bool,
+}
+
+/// One page of tags, by resource and key: of resources all tags, of tags those that were asked for.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn list(tx: &mut Tx<'_>, query: &Query<'_>, size: usize) -> Result<Listed, Fault> {
+    let mut filter = Filter::default();
+    filter.is("account_id", tx.account_id());
+    filter.is("region_id", tx.region().id);
+    filter.is("resource_type", query.resource_type.name());
+    if !query.resource_ids.is_empty() {
+        filter.any("resource_id", query.resource_ids.iter().map(String::as_str));
+    }
+    for (key, values) in &query.tags {
+        let marks = vec!["?"; values.len()].join(", ");
+        let of_values = if values.is_empty() { String::new() } else { format!(" AND o.tag_value IN ({marks})") };
+        let condition = format!(
+            "EXISTS (SELECT 1 FROM tags o WHERE o.resource_id = tags.resource_id AND o.tag_key = ?{of_values})"
+        );
+        let texts = std::iter::once(key).chain(values).map(|text| Value::from(text.as_str()));
+        filter.condition(&condition, texts);
+    }
+    if query.resource_ids.is_empty() {
+        filter.any("tag_key", query.tags.iter().map(|(key, _)| key.as_str()));
+    }
+    if let Some((id, key)) = &query.after {
+        filter.condition("(resource_id, tag_key) > (?, ?)", [id.as_str().into(), key.as_str().into()]);
+    }
+    let sql = format!(
+        "SELECT resource_id, tag_key, tag_value FROM tags WHERE {} ORDER BY resource_id, tag_key LIMIT {}",
+        filter.conditions(),
+        size + 1
+    );
+    let statement = bind!(sqlx::query_as::<_, TagRow>(sqlx::AssertSqlSafe(sql)), filter.values());
+    let mut rows = statement.fetch_all(tx.conn()).await?;
+    let more = rows.len() > size;
+    rows.truncate(size);
+    Ok(Listed { rows, more })
 }

@@ -96,6 +96,13 @@ impl<'c> Tx<'c> {
         self.context.region.unwrap_or_else(default)
     }
 
+    /// The region of a call that names a resource: the one that the caller named, else the resource's (decision 16).
+    #[must_use]
+    pub fn region_of(&self, of_resource: Option<&str>) -> &'static Region {
+        let of_resource = of_resource.and_then(regions::find);
+        self.context.region.or(of_resource).unwrap_or_else(|| self.region())
+    }
+
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.shared.config

@@ -293,13 +293,12 @@ impl Writer {
         if allowed.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend).is_err() {
             return Err(Fault::internal("stopped before this commit"));
         }
-        sqlx::query("UPDATE engine SET present = $1, id_position = $2, last_event = $3")
+        sqlx::query("UPDATE engine SET present = $1, id_position = $2, last_event = $3; COMMIT")
             .bind(self.shared.clock.now())
             .bind(scratch.marks.ids.position())
             .bind(scratch.marks.last_event)
             .execute(&mut self.conn)
             .await?;
-        sqlx::query("COMMIT").execute(&mut self.conn).await?;
         Ok(())
     }
 

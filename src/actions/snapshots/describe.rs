@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
+use crate::ids;
 use crate::store::filter::{self, Filter};
 use crate::store::snapshots::{self, Counted, Snapshot};
 use crate::store::tags::{self, ResourceType, TagRow};
@@ -41,16 +42,6 @@ pub struct DescribeSnapshots {
     category: Option<String>,
     #[serde(default)]
     tag: Vec<Tag>,
-}
-
-/// `Filter.N`.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct KeyValue {
-    #[serde(default)]
-    key: String,
-    #[serde(default)]
-    value: String,
 }
 
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 100 };
@@ -96,16 +87,12 @@ impl Action for DescribeSnapshots {
         let others = self.other_filters(tx);
         let by_tags = tags_to_match(&self.tag)?;
         let mut filter = others.clone();
-        filter.is_given("status", counted.status);
-        filter.is_given("usage", counted.usage);
-        filter.is_given("snapshot_type", counted.snapshot_type);
-        filter.is_given("source_disk_type", counted.source_disk_type);
-        filter.is_given("encrypted", counted.encrypted);
+        counted.narrow(&mut filter);
         for (key, value) in &by_tags {
             filter.tag(tx, ResourceType::Snapshot, "snapshots.snapshot_id", key, *value);
         }
         let listing = filter::list::<Snapshot>(tx, &snapshots::SOURCE, &filter, &page).await?;
-        let is_plain = others.values().len() == Filter::of_caller(tx, &snapshots::SOURCE).values().len();
+        let is_plain = others.values().len() == Filter::of_caller(tx, &snapshots::SOURCE, false).values().len();
         let total = match (total_of(&page, &listing), by_tags.as_slice()) {
             (Some(total), _) => total,
             _ if !paging.wants_total() => 0,
@@ -153,12 +140,14 @@ impl DescribeSnapshots {
     }
 
     fn other_filters(&self, tx: &Tx<'_>) -> Filter {
-        let mut filter = Filter::of_caller(tx, &snapshots::SOURCE);
+        let is_narrowed = self.snapshot_ids.is_some() || self.disk_id.is_some() || self.snapshot_link_id.is_some();
+        let mut filter = Filter::of_caller(tx, &snapshots::SOURCE, is_narrowed);
         if let Some(JsonList(ids)) = &self.snapshot_ids {
             filter.any("snapshots.snapshot_id", ids.iter().map(String::as_str));
         }
         filter.is_given("source_disk_id", self.disk_id.as_deref());
-        filter.is_given("snapshot_link_id", self.snapshot_link_id.as_deref());
+        // The chain is known by its disk, which has an index.
+        filter.is_given("source_disk_id", self.snapshot_link_id.as_deref().map(ids::disk_of_link).as_deref());
         filter.is_given("snapshot_name", self.snapshot_name.as_deref());
         filter.is_given("resource_group_id", self.resource_group_id.as_deref());
         filter.is_given("kms_key_id", self.kms_key_id.as_deref());

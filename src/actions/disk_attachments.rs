@@ -1,0 +1,223 @@
+//! Attaching disks to instances and detaching them; no SQL, no transport.
+
+use serde::Deserialize;
+
+use crate::api::action::{Action, Entry, write};
+use crate::api::common::Empty;
+use crate::faults::{Fault, fault};
+use crate::store::disks::{self, Disk, Examined};
+use crate::store::instances::{self, Instance};
+use crate::store::timers::{self, TimerKind};
+use crate::store::tx::Tx;
+
+pub static ACTIONS: [Entry; 2] = [write::<AttachDisk>(), write::<DetachDisk>()];
+
+/// The instance that may take or give a disk now: Running or Stopped.
+///
+/// # Errors
+/// 404 `InvalidInstanceId.NotFound`, `IncorrectInstanceStatus` with the status that the action documents.
+pub async fn ready_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance, Fault> {
+    let Some(found) = instances::find(tx, instance_id).await? else {
+        return Err(fault("InvalidInstanceId.NotFound"));
+    };
+    match found.instance.status.as_str() {
+        "Running" | "Stopped" => Ok(found.instance),
+        _ => Err(fault("IncorrectInstanceStatus")),
+    }
+}
+
+/// Device letters after the one of the system disk.
+const DATA_LETTERS: std::ops::RangeInclusive<char> = 'b'..='z';
+
+/// The first device name of an instance that no disk has.
+///
+/// # Errors
+/// 403 `InstanceDiskLimitExceeded` when its disks are as many as the quota allows.
+pub async fn free_device(tx: &mut Tx<'_>, instance_id: &str) -> Result<String, Fault> {
+    let found = disks::of_instance(tx, instance_id).await?;
+    let data_disks = found.iter().filter(|found| !found.disk.is_system()).count();
+    if i64::try_from(data_disks).unwrap_or(i64::MAX) >= tx.config().quotas.disks_per_instance {
+        return Err(fault("InstanceDiskLimitExceeded"));
+    }
+    let ids: Vec<&str> = found.iter().map(|found| found.disk.disk_id.as_str()).collect();
+    let attachments = disks::attachments_of(tx, &ids).await?;
+    let is_taken =
+        |device: &String| attachments.iter().any(|taken| taken.instance_id == instance_id && taken.device == *device);
+    let free = DATA_LETTERS.map(device).find(|device| !is_taken(device));
+    free.ok_or_else(|| fault("InstanceDiskLimitExceeded"))
+}
+
+/// `/dev/xvdb` for `b`.
+#[must_use]
+pub fn device(letter: char) -> String {
+    format!("/dev/xvd{letter}")
+}
+
+/// Gives a disk to an instance.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AttachDisk {
+    instance_id: String,
+    disk_id: String,
+    device: Option<String>,
+    #[serde(default)]
+    delete_with_instance: bool,
+    #[serde(default)]
+    bootable: bool,
+    password: Option<String>,
+    key_pair_name: Option<String>,
+    #[serde(default)]
+    force: bool,
+}
+
+impl Action for AttachDisk {
+    const NAME: &'static str = "AttachDisk";
+    type Response = Empty;
+
+    fn check(&self) -> Result<(), Fault> {
+        if self.device.as_deref().is_some_and(|device| !is_device(device)) {
+            return Err(fault("InvalidDevice.Malformed"));
+        }
+        if self.bootable && self.password.is_none() && self.key_pair_name.is_none() {
+            let why = "Password or KeyPairName is required with a system disk.";
+            return Err(fault("InvalidParameter.AllEmpty").with(why));
+        }
+        Ok(())
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        // Checks
+        let Some(found) = disks::find(tx, &self.disk_id).await? else {
+            return Err(fault("InvalidDiskId.NotFound"));
+        };
+        let instance = ready_instance(tx, &self.instance_id).await?;
+        self.may_be_attached(&found, &instance)?;
+        let device = self.free_device(tx, &found.disk).await?;
+        // Effect
+        let mut disk = found.disk;
+        disk.delete_with_instance = self.delete_with_instance.into();
+        disks::update(tx, &disk, "Disk:AttachDiskStarted").await?;
+        disks::attach(tx, &disk.disk_id, &instance.instance_id, &device).await?;
+        if !disks::set_status(tx, &disk, "Attaching", "Disk:StateChange").await? {
+            return Err(fault("IncorrectDiskStatus"));
+        }
+        let due = tx.now.plus_millis(tx.config().lifecycle.attach_ms.into());
+        timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await?;
+        Ok(Empty {})
+    }
+}
+
+impl AttachDisk {
+    fn may_be_attached(&self, found: &Examined, instance: &Instance) -> Result<(), Fault> {
+        let disk = &found.disk;
+        let is_multi = disk.multi_attach == "Enabled";
+        let is_regional = disk.category == "cloud_regional_disk_auto";
+        if disk.zone_id != instance.zone_id && !is_regional {
+            return Err(fault("ResourcesNotInSameZone"));
+        }
+        if is_multi && self.delete_with_instance {
+            return Err(fault("DeleteWithInstance.Conflict"));
+        }
+        if is_multi && self.bootable {
+            return Err(fault("InvalidOperation.CanNotAttachMultiAttachDiskAsSystemDisk"));
+        }
+        if self.bootable && instance.status != "Stopped" {
+            return Err(fault("IncorrectInstanceStatus"));
+        }
+        if self.bootable && !disk.is_system() {
+            return Err(fault("InvalidDisk.DiskNotBootable"));
+        }
+        if self.force && is_multi {
+            return Err(fault("InvalidParameterForce.MultiAttachDiskNotSupported"));
+        }
+        if !bool::from(disk.portable) {
+            return Err(fault("DiskNotPortable"));
+        }
+        let may_join = is_multi && disk.status == "In_use" && found.attachments < MOST_ATTACHMENTS;
+        match disk.status.as_str() {
+            "Available" => Ok(()),
+            _ if may_join => Ok(()),
+            _ if is_multi && found.attachments >= MOST_ATTACHMENTS => Err(fault("DiskAttachedNumberExceeded")),
+            _ => {
+                Err(fault("IncorrectDiskStatus")
+                    .with("The current status of the disk does not support this operation."))
+            }
+        }
+    }
+
+    async fn free_device(&self, tx: &mut Tx<'_>, disk: &Disk) -> Result<String, Fault> {
+        let mine = disks::of_instance(tx, &self.instance_id).await?;
+        if mine.iter().any(|found| found.disk.disk_id == disk.disk_id) {
+            return Err(fault("InvalidDisk.InUse"));
+        }
+        if self.bootable {
+            let has_system = mine.iter().any(|found| found.disk.is_system());
+            return if has_system { Err(fault("InvalidDevice.InUse")) } else { Ok(device('a')) };
+        }
+        let free = free_device(tx, &self.instance_id).await?;
+        let Some(wanted) = &self.device else { return Ok(free) };
+        let ids: Vec<&str> = mine.iter().map(|found| found.disk.disk_id.as_str()).collect();
+        let attachments = disks::attachments_of(tx, &ids).await?;
+        let is_taken = attachments.iter().any(|taken| taken.device == *wanted);
+        if is_taken { Err(fault("InvalidDevice.InUse")) } else { Ok(wanted.clone()) }
+    }
+}
+
+/// Documented: a multi-attach disk serves sixteen instances at once.
+const MOST_ATTACHMENTS: i64 = 16;
+
+fn is_device(name: &str) -> bool {
+    name.strip_prefix("/dev/xvd").is_some_and(|rest| rest.len() == 1 && rest.starts_with(|c| DATA_LETTERS.contains(&c)))
+}
+
+/// Takes a disk from an instance.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DetachDisk {
+    instance_id: String,
+    disk_id: String,
+    delete_with_instance: Option<bool>,
+}
+
+impl Action for DetachDisk {
+    const NAME: &'static str = "DetachDisk";
+    type Response = Empty;
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        // Checks
+        let Some(found) = disks::find(tx, &self.disk_id).await? else {
+            return Err(fault("InvalidDiskId.NotFound"));
+        };
+        let instance = ready_instance(tx, &self.instance_id).await?;
+        let attachments = disks::attachments_of(tx, &[&self.disk_id]).await?;
+        if attachments.is_empty() {
+            return Err(fault("InvalidDisk.AlreadyDetached"));
+        }
+        if !attachments.iter().any(|attachment| attachment.instance_id == self.instance_id) {
+            return Err(fault("DependencyViolation"));
+        }
+        if found.disk.is_system() && instance.status != "Stopped" {
+            return Err(fault("IncorrectInstanceStatus"));
+        }
+        if found.disk.status != "In_use" || found.is_held() {
+            return Err(fault("IncorrectDiskStatus"));
+        }
+        if !bool::from(found.disk.portable) {
+            return Err(fault("DiskNotPortable"));
+        }
+        // Effect
+        let mut disk = found.disk;
+        disk.delete_with_instance = self.delete_with_instance.map_or(disk.delete_with_instance, Into::into);
+        disks::update(tx, &disk, "Disk:DetachDiskStarted").await?;
+        if attachments.len() > 1 {
+            disks::detach(tx, &disk.disk_id, &self.instance_id).await?;
+            return Ok(Empty {});
+        }
+        if !disks::set_status(tx, &disk, "Detaching", "Disk:StateChange").await? {
+            return Err(fault("IncorrectDiskStatus"));
+        }
+        let due = tx.now.plus_millis(tx.config().lifecycle.detach_ms.into());
+        timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await?;
+        Ok(Empty {})
+    }
+}

@@ -1,0 +1,291 @@
+//! CreateDisk: empty or from a snapshot, free in a zone or at once for an instance; what sizes a category allows.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actions::disk_attachments;
+use crate::api::action::{Action, Idempotent};
+use crate::api::common::{Tag, check_given, is_description, is_name, tags_to_set};
+use crate::faults::{Fault, fault};
+use crate::ids::IdKind;
+use crate::regions::Region;
+use crate::store::disks::{self, Disk};
+use crate::store::row_locks::{self, Mode, RowLocks};
+use crate::store::snapshots::{self, Referenced};
+use crate::store::tags::{self, ResourceType, Tagged};
+use crate::store::timers::{self, TimerKind};
+use crate::store::tx::Tx;
+
+/// Makes a disk.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateDisk {
+    zone_id: Option<String>,
+    instance_id: Option<String>,
+    snapshot_id: Option<String>,
+    disk_name: Option<String>,
+    description: Option<String>,
+    size: Option<i64>,
+    disk_category: Option<String>,
+    performance_level: Option<String>,
+    encrypted: Option<bool>,
+    #[serde(rename = "KMSKeyId")]
+    kms_key_id: Option<String>,
+    multi_attach: Option<String>,
+    provisioned_iops: Option<i64>,
+    bursting_enabled: Option<bool>,
+    storage_set_id: Option<String>,
+    storage_set_partition_number: Option<i64>,
+    resource_group_id: Option<String>,
+    client_token: Option<String>,
+    #[serde(default)]
+    tag: Vec<Tag>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Created {
+    disk_id: String,
+}
+
+/// What a disk may be of.
+pub const CATEGORIES: [&str; 9] = [
+    "cloud",
+    "cloud_efficiency",
+    "cloud_ssd",
+    "cloud_essd",
+    "cloud_auto",
+    "cloud_essd_entry",
+    "cloud_regional_disk_auto",
+    "elastic_ephemeral_disk_standard",
+    "elastic_ephemeral_disk_premium",
+];
+const PERFORMANCE_LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
+
+/// The sizes in GiB that a category allows, for ESSDs at a performance level.
+#[must_use]
+pub fn sizes(category: &str, performance_level: &str) -> RangeInclusive<i64> {
+    match (category, performance_level) {
+        ("cloud", _) => 5..=2_000,
+        ("cloud_efficiency" | "cloud_ssd", _) => 20..=32_768,
+        ("cloud_essd", "PL0") | ("cloud_auto", _) => 1..=65_536,
+        ("cloud_essd", "PL2") => 461..=65_536,
+        ("cloud_essd", "PL3") => 1_261..=65_536,
+        ("cloud_essd", _) => 20..=65_536,
+        ("cloud_essd_entry", _) => 10..=32_768,
+        ("cloud_regional_disk_auto", _) => 10..=65_536,
+        _ => 64..=8_192,
+    }
+}
+
+impl Action for CreateDisk {
+    const NAME: &'static str = "CreateDisk";
+    const MALFORMED: &'static [(&'static str, &'static str)] = &[("Size", "InvalidSize.ValueNotSupported")];
+    type Response = Created;
+
+    fn check(&self) -> Result<(), Fault> {
+        check_given(self.disk_name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
+        check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
+        check_given(
+            self.disk_category.as_deref(),
+            |text| CATEGORIES.contains(&text),
+            "InvalidDiskCategory.ValueNotSupported",
+        )?;
+        let is_level = |text: &str| PERFORMANCE_LEVELS.contains(&text);
+        check_given(self.performance_level.as_deref(), is_level, "InvalidPerformanceLevel.Malformed")?;
+        let is_switch = |text: &str| matches!(text, "Enabled" | "Disabled");
+        check_given(self.multi_attach.as_deref(), is_switch, "InvalidParameter.MultiAttach")?;
+        match (&self.zone_id, &self.instance_id) {
+            (Some(_), Some(_)) => return Err(fault("InvalidParam.ZoneIdAndInstanceId.Conflict")),
+            (None, None) => return Err(Fault::missing("ZoneId")),
+            _ => {}
+        }
+        if self.size.is_none() && self.snapshot_id.is_none() {
+            return Err(Fault::missing("Size"));
+        }
+        if self.size.is_some_and(|size| size < 1) {
+            return Err(fault("InvalidSize.ValueNotSupported"));
+        }
+        if self.encrypted == Some(false) && self.kms_key_id.is_some() {
+            return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
+        }
+        self.check_category()?;
+        tags_to_set(&self.tag).map(drop)
+    }
+
+    fn row_locks(&self) -> RowLocks {
+        self.snapshot_id.as_deref().map_or_else(RowLocks::none, RowLocks::shared)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
+        // Checks
+        let instance = match &self.instance_id {
+            Some(id) => Some(disk_attachments::ready_instance(tx, id).await?),
+            None => None,
+        };
+        let source = match &self.snapshot_id {
+            Some(id) => Some(usable_source(tx, id).await?),
+            None => None,
+        };
+        let of_source = source.as_ref().map(|found| found.snapshot.region_id.as_str());
+        let region = tx.region_of(instance.as_ref().map(|instance| instance.region_id.as_str()).or(of_source));
+        let zone_id = match (&instance, &self.zone_id) {
+            (Some(instance), _) => instance.zone_id.clone(),
+            (None, Some(zone)) if region.has_zone(zone) => zone.clone(),
+            (None, _) => return Err(fault("InvalidZoneId.NotFound")),
+        };
+        let disk = self.disk_of(tx, region, zone_id, source.as_ref())?;
+        let tags = tags_to_set(&self.tag)?;
+        if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
+            return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
+        }
+        // Effect
+        disks::insert(tx, &disk).await?;
+        if let Some(id) = &self.snapshot_id {
+            row_locks::hold(tx, id, &disk.disk_id, Mode::Shared).await?;
+        }
+        let tagged = Tagged {
+            resource_type: ResourceType::Disk,
+            resource_id: &disk.disk_id,
+            account_id: &disk.account_id,
+            region_id: &disk.region_id,
+            creation_time: disk.creation_time,
+        };
+        tags::set(tx, &tagged, &tags).await?;
+        if let Some(instance) = &instance {
+            let device = disk_attachments::free_device(tx, &instance.instance_id).await?;
+            disks::attach(tx, &disk.disk_id, &instance.instance_id, &device).await?;
+        }
+        let due = tx.now.plus_millis(tx.config().lifecycle.disk_ms.into());
+        timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await?;
+        Ok(Created { disk_id: disk.disk_id })
+    }
+}
+
+impl Idempotent for CreateDisk {
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+impl CreateDisk {
+    fn category(&self) -> &str {
+        self.disk_category.as_deref().unwrap_or("cloud")
+    }
+
+    /// Parameters that only some categories take.
+    fn check_category(&self) -> Result<(), Fault> {
+        let category = self.category();
+        if self.performance_level.is_some() && category != "cloud_essd" {
+            return Err(fault("InvalidPerformanceLevel.ValueNotSupported"));
+        }
+        if self.provisioned_iops.is_some() && category != "cloud_auto" && category != "cloud_regional_disk_auto" {
+            return Err(fault("ProvisionedIopsForDiskCategoryUnsupported"));
+        }
+        if self.provisioned_iops.is_some_and(|iops| !(0..=100_000).contains(&iops)) {
+            return Err(fault("InvalidProvisionedIops.LimitExceed"));
+        }
+        let is_multi = self.multi_attach.as_deref() == Some("Enabled");
+        if self.bursting_enabled == Some(true) && category != "cloud_auto" {
+            return Err(fault("BurstingEnabledForDiskCategoryUnsupported"));
+        }
+        if self.bursting_enabled == Some(true) && is_multi {
+            return Err(fault("BurstingEnabledForMultiAttachDiskUnsupported"));
+        }
+        if is_multi && self.instance_id.is_some() {
+            return Err(fault("InvalidParameter.MultiAttachAndInstanceIdConflict"));
+        }
+        if is_multi && !matches!(category, "cloud_essd" | "cloud_auto" | "cloud_regional_disk_auto") {
+            return Err(fault("InvalidParameter.DiskCategoryAndMultiAttachConflict"));
+        }
+        Ok(())
+    }
+
+    fn disk_of(
+        &self,
+        tx: &mut Tx<'_>,
+        region: &Region,
+        zone_id: String,
+        source: Option<&Referenced>,
+    ) -> Result<Disk, Fault> {
+        let category = self.category();
+        let level = match (category, &self.performance_level) {
+            ("cloud_essd", Some(level)) => level.as_str(),
+            ("cloud_essd", None) => "PL1",
+            _ => "",
+        };
+        let least = source.map_or(0, |found| found.snapshot.source_disk_size);
+        let size = self.size.unwrap_or(least).max(least);
+        if !sizes(category, level).contains(&size) {
+            let is_level_too_high = matches!(level, "PL2" | "PL3") && sizes(category, "PL1").contains(&size);
+            return Err(fault(if is_level_too_high {
+                "OperationDenied.PerformanceLevelNotMatch"
+            } else {
+                "InvalidDiskSize.NotSupported"
+            }));
+        }
+        let (encrypted, kms_key_id) = self.encryption(source)?;
+        let is_attached = self.instance_id.is_some();
+        Ok(Disk {
+            disk_id: tx.new_id(IdKind::Disk, region.id),
+            account_id: tx.account_id().to_owned(),
+            region_id: region.id.to_owned(),
+            zone_id,
+            disk_name: self.disk_name.clone().unwrap_or_default(),
+            description: self.description.clone().unwrap_or_default(),
+            disk_type: "data".to_owned(),
+            category: category.to_owned(),
+            performance_level: level.to_owned(),
+            size,
+            status: "Creating".to_owned(),
+            portable: true.into(),
+            delete_with_instance: is_attached.into(),
+            delete_auto_snapshot: true.into(),
+            enable_auto_snapshot: true.into(),
+            encrypted: encrypted.into(),
+            kms_key_id,
+            multi_attach: self.multi_attach.clone().unwrap_or_else(|| "Disabled".to_owned()),
+            disk_charge_type: if is_attached { "PrePaid" } else { "PostPaid" }.to_owned(),
+            provisioned_iops: self.provisioned_iops,
+            bursting_enabled: self.bursting_enabled.unwrap_or(false).into(),
+            storage_set_id: self.storage_set_id.clone().unwrap_or_default(),
+            storage_set_partition_number: self.storage_set_partition_number,
+            image_id: String::new(),
+            source_snapshot_id: self.snapshot_id.clone().unwrap_or_default(),
+            serial_number: tx.new_token(20),
+            resource_group_id: self.resource_group_id.clone().unwrap_or_default(),
+            ever_attached: false.into(),
+            creation_time: tx.now,
+            attached_time: None,
+            detached_time: None,
+            snapshots_taken: 0,
+        })
+    }
+
+    /// Decision 35: inherited from the snapshot; a plain snapshot may become an encrypted disk, never the reverse.
+    fn encryption(&self, source: Option<&Referenced>) -> Result<(bool, String), Fault> {
+        let inherited = source.map(|found| &found.snapshot).filter(|snapshot| snapshot.encrypted.into());
+        if inherited.is_some() && self.encrypted == Some(false) {
+            return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
+        }
+        let encrypted = inherited.is_some() || self.encrypted.unwrap_or(self.kms_key_id.is_some());
+        let inherited_key = inherited.map(|snapshot| snapshot.kms_key_id.clone());
+        Ok((encrypted, self.kms_key_id.clone().or(inherited_key).unwrap_or_default()))
+    }
+}
+
+/// The snapshot that a disk is to be made from, if it can be used.
+///
+/// # Errors
+/// 404 `InvalidSnapshotId.NotFound`, 403 `InvalidSnapshotId.NotReady`, 403 `Operation.Conflict`.
+pub async fn usable_source(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Referenced, Fault> {
+    let Some(found) = snapshots::find(tx, snapshot_id).await? else {
+        return Err(fault("InvalidSnapshotId.NotFound"));
+    };
+    if found.is_held_exclusively() {
+        return Err(fault("Operation.Conflict"));
+    }
+    let is_usable = bool::from(found.snapshot.available) && tx.now >= found.snapshot.cut_time;
+    if is_usable { Ok(found) } else { Err(fault("InvalidSnapshotId.NotReady")) }
+}

@@ -1,0 +1,175 @@
+//! Instances, as far as disks need them: started, stopped and deleted here, made in `run`, described in `describe`; no SQL.
+
+mod describe;
+mod run;
+
+use serde::Deserialize;
+
+use crate::actions::disks::release;
+use crate::api::action::{Action, Entry, read, write, write_once};
+use crate::api::common::{Empty, check_one_of};
+use crate::faults::{Fault, fault};
+use crate::store::disks;
+use crate::store::instances::{self, Instance};
+use crate::store::row_locks::{Mode, RowLocks};
+use crate::store::timers::{self, TimerKind};
+use crate::store::tx::Tx;
+use describe::DescribeInstances;
+use run::RunInstances;
+
+pub static ACTIONS: [Entry; 5] = [
+    write_once::<RunInstances>(),
+    write::<StartInstance>(),
+    write::<StopInstance>(),
+    write::<DeleteInstance>(),
+    read::<DescribeInstances>(),
+];
+
+async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance, Fault> {
+    let Some(found) = instances::find(tx, instance_id).await? else {
+        return Err(fault("InvalidInstanceId.NotFound"));
+    };
+    if found.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found.instance) }
+}
+
+/// Starts an instance that is Stopped.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StartInstance {
+    instance_id: String,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Action for StartInstance {
+    const NAME: &'static str = "StartInstance";
+    type Response = Empty;
+
+    fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        // Checks
+        let instance = find(tx, &self.instance_id).await?;
+        if instance.status != "Stopped" {
+            return Err(fault("IncorrectInstanceStatus"));
+        }
+        let attached = disks::of_instance(tx, &self.instance_id).await?;
+        if attached.first().is_none_or(|found| !found.disk.is_system()) {
+            return Err(fault("InvalidInstance.NotFoundSystemDisk"));
+        }
+        if attached.iter().any(|found| found.is_held_exclusively()) {
+            return Err(fault("Operation.Conflict"));
+        }
+        // Effect
+        let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
+        change(tx, &instance, "Starting", "Not-applicable", due).await
+    }
+}
+
+/// Stops an instance that is Running.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct StopInstance {
+    instance_id: String,
+    stopped_mode: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Action for StopInstance {
+    const NAME: &'static str = "StopInstance";
+    type Response = Empty;
+
+    fn check(&self) -> Result<(), Fault> {
+        check_one_of(self.stopped_mode.as_deref(), &["stopcharging", "keepcharging"], "InvalidParameter")
+            .map_err(|_| Fault::invalid("StoppedMode"))
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        let instance = find(tx, &self.instance_id).await?;
+        if instance.status != "Running" {
+            return Err(fault("IncorrectInstanceStatus"));
+        }
+        let mode = self.stopped_mode.as_deref().unwrap_or("KeepCharging");
+        let due = tx.now.plus_millis(tx.config().lifecycle.instance_stop_ms.into());
+        change(tx, &instance, "Stopping", mode, due).await
+    }
+}
+
+async fn change(
+    tx: &mut Tx<'_>,
+    instance: &Instance,
+    status: &str,
+    mode: &str,
+    due: crate::clock::Timestamp,
+) -> Result<Empty, Fault> {
+    if !instances::set_status(tx, instance, status, mode).await? {
+        return Err(fault("IncorrectInstanceStatus"));
+    }
+    timers::set(tx, TimerKind::InstanceFinish, &instance.instance_id, due).await?;
+    Ok(Empty {})
+}
+
+/// Deletes an instance that is Stopped, or any with Force. Its disks go with it or become free, as each says.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteInstance {
+    instance_id: String,
+    #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Action for DeleteInstance {
+    const NAME: &'static str = "DeleteInstance";
+    type Response = Empty;
+
+    fn row_locks(&self) -> RowLocks {
+        RowLocks::exclusive(&self.instance_id)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        // Checks
+        let instance = find(tx, &self.instance_id).await?;
+        if bool::from(instance.deletion_protection) {
+            return Err(fault("InvalidOperation.DeletionProtection"));
+        }
+        match instance.status.as_str() {
+            "Stopped" => {}
+            "Pending" => return Err(fault("IncorrectInstanceStatus.Initializing")),
+            _ if self.force => {}
+            _ => return Err(fault("IncorrectInstanceStatus")),
+        }
+        let attached = disks::of_instance(tx, &self.instance_id).await?;
+        let ids = attached.iter().map(|found| found.disk.disk_id.as_str());
+        tx.lock_rows(&ids.fold(RowLocks::none(), |locks, id| locks.and(id, Mode::Exclusive)))?;
+        if attached.iter().any(|found| found.is_held()) {
+            return Err(fault("Operation.Conflict"));
+        }
+        // Effect
+        for found in &attached {
+            disks::detach(tx, &found.disk.disk_id, &self.instance_id).await?;
+            if bool::from(found.disk.delete_with_instance) {
+                release(tx, &found.disk).await?;
+                continue;
+            }
+            timers::clear(tx, TimerKind::DiskFinish, &found.disk.disk_id).await?;
+            let is_free = found.attachments <= 1;
+            if is_free && !disks::set_status(tx, &found.disk, "Available", "Disk:DetachDiskCompleted").await? {
+                return Err(fault("Operation.Conflict"));
+            }
+        }
+        if instances::delete(tx, &instance).await? { Ok(Empty {}) } else { Err(fault("Operation.Conflict")) }
+    }
+}

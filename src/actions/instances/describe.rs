@@ -1,0 +1,298 @@
+//! DescribeInstances: its filters, pages and what it shows of an instance, which is a stub.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::action::Action;
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
+use crate::clock::Timestamp;
+use crate::faults::{Fault, fault};
+use crate::store::filter::{self, Filter};
+use crate::store::instances::{self, Instance};
+use crate::store::tags::{self, ResourceType, TagRow};
+use crate::store::tx::Tx;
+use crate::wire::params::JsonList;
+
+const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 100 };
+const MOST_IDS: usize = 100;
+const NEVER: &str = "2099-12-31T15:59Z";
+
+/// Lists instances, newest first; all filters have to match.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DescribeInstances {
+    instance_ids: Option<JsonList<String>>,
+    zone_id: Option<String>,
+    vpc_id: Option<String>,
+    #[serde(rename = "VSwitchId")]
+    vswitch_id: Option<String>,
+    security_group_id: Option<String>,
+    page_number: Option<i64>,
+    page_size: Option<i64>,
+    next_token: Option<String>,
+    max_results: Option<i64>,
+    private_ip_addresses: Option<JsonList<String>>,
+    instance_charge_type: Option<String>,
+    instance_name: Option<String>,
+    image_id: Option<String>,
+    status: Option<String>,
+    lock_reason: Option<String>,
+    #[serde(default)]
+    filter: Vec<KeyValue>,
+    instance_type: Option<String>,
+    instance_type_family: Option<String>,
+    key_pair_name: Option<String>,
+    resource_group_id: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    tag: Vec<Tag>,
+}
+
+impl Action for DescribeInstances {
+    const NAME: &'static str = "DescribeInstances";
+    type Response = Described;
+
+    fn check(&self) -> Result<(), Fault> {
+        if self.instance_ids.as_ref().is_some_and(|ids| ids.0.len() > MOST_IDS) {
+            return Err(Fault::invalid("InstanceIds"));
+        }
+        let statuses = ["pending", "running", "starting", "stopping", "stopped"];
+        check_one_of(self.status.as_deref(), &statuses, "InvalidStatus.NotFound")?;
+        let charges = ["prepaid", "postpaid"];
+        check_one_of(self.instance_charge_type.as_deref(), &charges, "InvalidInstanceChargeType.NotFound")?;
+        let reasons = ["financial", "security", "recycling", "dedicatedhostfinancial", "refunded"];
+        check_one_of(self.lock_reason.as_deref(), &reasons, "InvalidLockReason.NotFound")?;
+        for KeyValue { key, value } in &self.filter {
+            if !matches!(key.as_str(), "CreationStartTime" | "CreationEndTime" | "ExpiredStartTime" | "ExpiredEndTime")
+            {
+                return Err(fault("InvalidFilterKey.NotFound"));
+            }
+            Timestamp::parse(value).ok_or_else(|| fault("InvalidFilterValue"))?;
+        }
+        tags_to_match(&self.tag).map(drop)?;
+        self.paging().page(LIMITS).map(drop)
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Described, Fault> {
+        let paging = self.paging();
+        let page = paging.page(LIMITS)?;
+        let mut filter = self.filters(tx);
+        for (key, value) in tags_to_match(&self.tag)? {
+            filter.tag(tx, ResourceType::Instance, "instances.instance_id", key, value);
+        }
+        let listing = filter::list::<Instance>(tx, &instances::SOURCE, &filter, &page).await?;
+        let total = match total_of(&page, &listing) {
+            Some(total) => total,
+            None if paging.wants_total() => filter::count(tx, &instances::SOURCE, &filter).await?,
+            None => 0,
+        };
+        let fields = paging.fields(&page, &listing, total);
+        let ids: Vec<&str> = listing.rows.iter().map(|row| row.instance_id.as_str()).collect();
+        let mut tags = tags::of_all(tx, &ids).await?;
+        let item = |row: Instance| Item::of(tags.remove(&row.instance_id).unwrap_or_default(), row);
+        Ok(Described {
+            next_token: fields.next_token,
+            page_number: fields.page_number,
+            page_size: fields.page_size,
+            total_count: fields.total_count,
+            instances: Items { instance: listing.rows.into_iter().map(item).collect() },
+        })
+    }
+}
+
+impl DescribeInstances {
+    fn paging(&self) -> Paging<'_> {
+        Paging {
+            page_number: self.page_number,
+            page_size: self.page_size,
+            max_results: self.max_results,
+            next_token: self.next_token.as_deref(),
+        }
+    }
+
+    fn filters(&self, tx: &Tx<'_>) -> Filter {
+        let mut filter = Filter::of_caller(tx, &instances::SOURCE, self.instance_ids.is_some());
+        if let Some(JsonList(ids)) = &self.instance_ids {
+            filter.any("instances.instance_id", ids.iter().map(String::as_str));
+        }
+        if let Some(JsonList(addresses)) = &self.private_ip_addresses {
+            filter.any("private_ip_address", addresses.iter().map(String::as_str));
+        }
+        filter.is_given("zone_id", self.zone_id.as_deref());
+        filter.is_given("vpc_id", self.vpc_id.as_deref());
+        filter.is_given("vswitch_id", self.vswitch_id.as_deref());
+        filter.is_given("security_group_id", self.security_group_id.as_deref());
+        filter.is_given("image_id", self.image_id.as_deref());
+        filter.is_given("instance_type", self.instance_type.as_deref());
+        filter.is_given("key_pair_name", self.key_pair_name.as_deref());
+        filter.is_given("resource_group_id", self.resource_group_id.as_deref());
+        for (column, value) in [("status", &self.status), ("instance_charge_type", &self.instance_charge_type)] {
+            if let Some(value) = value {
+                filter.condition(&format!("{column} = ? COLLATE NOCASE"), [value.as_str().into()]);
+            }
+        }
+        if let Some(family) = &self.instance_type_family {
+            filter.like("instance_type", &format!("{family}.*"));
+        }
+        if let Some(name) = &self.instance_name {
+            filter.like("instance_name", name);
+        }
+        if self.lock_reason.is_some() {
+            // No instance is locked for a reason.
+            filter.condition("1 = 0", []);
+        }
+        for KeyValue { key, value } in &self.filter {
+            match (key.as_str(), Timestamp::parse(value)) {
+                ("CreationStartTime", Some(instant)) => {
+                    filter.condition("instances.creation_time >= ?", [instant.into()])
+                }
+                ("CreationEndTime", Some(instant)) => {
+                    filter.condition("instances.creation_time <= ?", [instant.into()])
+                }
+                // No instance ever expires.
+                ("ExpiredEndTime", _) => filter.condition("1 = 0", []),
+                _ => {}
+            }
+        }
+        filter
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Described {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_number: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page_size: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_count: Option<i64>,
+    instances: Items,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Items {
+    instance: Vec<Item>,
+}
+
+/// An instance as DescribeInstances shows it. Processors and memory are nominal.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Item {
+    instance_id: String,
+    instance_name: String,
+    description: String,
+    host_name: String,
+    status: String,
+    stopped_mode: String,
+    instance_type: String,
+    instance_type_family: String,
+    cpu: i64,
+    /// MiB.
+    memory: i64,
+    region_id: String,
+    zone_id: String,
+    image_id: String,
+    #[serde(rename = "OSType")]
+    os_type: &'static str,
+    instance_charge_type: String,
+    instance_network_type: &'static str,
+    internet_charge_type: &'static str,
+    io_optimized: bool,
+    recyclable: bool,
+    device_available: bool,
+    deletion_protection: bool,
+    creation_time: String,
+    start_time: String,
+    expired_time: &'static str,
+    key_pair_name: String,
+    resource_group_id: String,
+    security_group_ids: SecurityGroupIds,
+    vpc_attributes: VpcAttributes,
+    inner_ip_address: IpAddresses,
+    public_ip_address: IpAddresses,
+    operation_locks: OperationLocks,
+    tags: Tags,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SecurityGroupIds {
+    security_group_id: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct VpcAttributes {
+    vpc_id: String,
+    #[serde(rename = "VSwitchId")]
+    vswitch_id: String,
+    private_ip_address: IpAddresses,
+    nat_ip_address: &'static str,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct IpAddresses {
+    ip_address: Vec<String>,
+}
+
+/// Always empty: no instance is locked for arrears or security.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct OperationLocks {
+    lock_reason: [(); 0],
+}
+
+impl Item {
+    fn of(tags: Vec<TagRow>, row: Instance) -> Self {
+        let some = |text: String| if text.is_empty() { Vec::new() } else { vec![text] };
+        let family = row.instance_type.rsplit_once('.').map_or("", |(family, _)| family);
+        Self {
+            instance_type_family: family.to_owned(),
+            cpu: 2,
+            memory: 8_192,
+            os_type: if row.image_id.starts_with("win") { "windows" } else { "linux" },
+            instance_network_type: "vpc",
+            internet_charge_type: "PayByTraffic",
+            io_optimized: true,
+            recyclable: false,
+            device_available: true,
+            deletion_protection: row.deletion_protection.into(),
+            creation_time: row.creation_time.to_minutes(),
+            start_time: row.start_time.map(Timestamp::to_minutes).unwrap_or_default(),
+            expired_time: NEVER,
+            security_group_ids: SecurityGroupIds { security_group_id: some(row.security_group_id) },
+            vpc_attributes: VpcAttributes {
+                vpc_id: row.vpc_id,
+                vswitch_id: row.vswitch_id,
+                private_ip_address: IpAddresses { ip_address: some(row.private_ip_address) },
+                nat_ip_address: "",
+            },
+            inner_ip_address: IpAddresses::default(),
+            public_ip_address: IpAddresses::default(),
+            operation_locks: OperationLocks { lock_reason: [] },
+            tags: tags.into(),
+            instance_id: row.instance_id,
+            instance_name: row.instance_name,
+            description: row.description,
+            host_name: row.host_name,
+            status: row.status,
+            stopped_mode: row.stopped_mode,
+            instance_type: row.instance_type,
+            region_id: row.region_id,
+            zone_id: row.zone_id,
+            image_id: row.image_id,
+            instance_charge_type: row.instance_charge_type,
+            key_pair_name: row.key_pair_name,
+            resource_group_id: row.resource_group_id,
+        }
+    }
+}

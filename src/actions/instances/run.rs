@@ -1,0 +1,423 @@
+//! RunInstances: stubs with their system and data disks; everything about network, stock and price is taken as given.
+
+use serde::{Deserialize, Serialize};
+
+use crate::actions::disk_attachments::device;
+use crate::actions::disks::{sizes, usable_source};
+use crate::api::action::{Action, Idempotent};
+use crate::api::common::{Tag, check_given, check_one_of, is_description, is_name, tags_to_set};
+use crate::faults::{Fault, fault};
+use crate::ids::IdKind;
+use crate::store::disks::{self, Disk};
+use crate::store::images::{self, Image};
+use crate::store::instances::{self, Instance};
+use crate::store::row_locks::{Mode, RowLocks};
+use crate::store::tags::{self, ResourceType, Tagged};
+use crate::store::timers::{self, TimerKind};
+use crate::store::tx::Tx;
+
+/// Makes and starts instances.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RunInstances {
+    image_id: Option<String>,
+    image_family: Option<String>,
+    instance_type: Option<String>,
+    zone_id: Option<String>,
+    instance_name: Option<String>,
+    description: Option<String>,
+    host_name: Option<String>,
+    amount: Option<i64>,
+    min_amount: Option<i64>,
+    instance_charge_type: Option<String>,
+    security_group_id: Option<String>,
+    #[serde(default)]
+    security_group_ids: Vec<String>,
+    #[serde(rename = "VSwitchId")]
+    vswitch_id: Option<String>,
+    private_ip_address: Option<String>,
+    key_pair_name: Option<String>,
+    #[serde(default)]
+    deletion_protection: bool,
+    resource_group_id: Option<String>,
+    system_disk: Option<SystemDisk>,
+    #[serde(default)]
+    data_disk: Vec<DataDisk>,
+    client_token: Option<String>,
+    #[serde(default)]
+    tag: Vec<Tag>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SystemDisk {
+    size: Option<i64>,
+    category: Option<String>,
+    disk_name: Option<String>,
+    description: Option<String>,
+    performance_level: Option<String>,
+    encrypted: Option<bool>,
+    #[serde(rename = "KMSKeyId")]
+    kms_key_id: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DataDisk {
+    size: Option<i64>,
+    category: Option<String>,
+    disk_name: Option<String>,
+    description: Option<String>,
+    performance_level: Option<String>,
+    encrypted: Option<bool>,
+    #[serde(rename = "KMSKeyId")]
+    kms_key_id: Option<String>,
+    snapshot_id: Option<String>,
+    device: Option<String>,
+    delete_with_instance: Option<bool>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Started {
+    instance_id_sets: InstanceIdSets,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InstanceIdSets {
+    instance_id_set: Vec<String>,
+}
+
+const MOST_INSTANCES: i64 = 100;
+const SMALLEST_SYSTEM_DISK: i64 = 20;
+const DEFAULT_SYSTEM_DISK: i64 = 40;
+const DEFAULT_CATEGORY: &str = "cloud_essd";
+const CATEGORIES: [&str; 6] =
+    ["cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud", "cloud_auto", "cloud_essd_entry"];
+
+impl Action for RunInstances {
+    const NAME: &'static str = "RunInstances";
+    const MALFORMED: &'static [(&'static str, &'static str)] = &[
+        ("Amount", "InvalidParam.Amount"),
+        ("SystemDisk.Size", "InvalidSystemDiskSize.ValueNotSupported"),
+        ("DataDisk.N.Size", "InvalidDataDiskSize.ValueNotSupported"),
+    ];
+    type Response = Started;
+
+    fn check(&self) -> Result<(), Fault> {
+        let amount = self.amount.unwrap_or(1);
+        if !(1..=MOST_INSTANCES).contains(&amount) {
+            return Err(fault("InvalidParam.Amount").with("The specified parameter Amount is not valid."));
+        }
+        if self.min_amount.is_some_and(|least| !(1..=amount).contains(&least)) {
+            return Err(fault("InvalidMinAmount.Malformed"));
+        }
+        match (&self.image_id, &self.image_family) {
+            (Some(_), Some(_)) => return Err(fault("UnexpectedImageFamily.ImageIdSupplied")),
+            (None, None) => return Err(Fault::missing("ImageId")),
+            _ => {}
+        }
+        check_given(self.instance_name.as_deref(), is_instance_name, "InvalidInstanceName.Malformed")?;
+        check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
+        let charges = ["prepaid", "postpaid"];
+        check_one_of(self.instance_charge_type.as_deref(), &charges, "InvalidParameter")
+            .map_err(|_| Fault::invalid("InstanceChargeType"))?;
+        let system = self.system_disk.iter().map(|disk| (&disk.disk_name, &disk.description));
+        let data = self.data_disk.iter().map(|disk| (&disk.disk_name, &disk.description));
+        for (name, description) in system.chain(data) {
+            check_given(name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
+            check_given(description.as_deref(), is_description, "InvalidDiskDescription.Malformed")?;
+        }
+        let category = self.system_disk.as_ref().and_then(|disk| disk.category.as_deref());
+        check_one_of(category, &CATEGORIES, "InvalidSystemDiskCategory.ValueNotSupported")?;
+        for disk in &self.data_disk {
+            check_one_of(disk.category.as_deref(), &CATEGORIES, "InvalidDataDiskCategory.ValueNotSupported")?;
+            if disk.size.is_none() && disk.snapshot_id.is_none() {
+                return Err(fault("InvalidDataDiskSize.ValueNotSupported"));
+            }
+        }
+        tags_to_set(&self.tag).map(drop)
+    }
+
+    fn row_locks(&self) -> RowLocks {
+        let sources = self.data_disk.iter().filter_map(|disk| disk.snapshot_id.as_deref());
+        sources.fold(RowLocks::none(), |locks, id| locks.and(id, Mode::Shared))
+    }
+
+    fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Started, Fault> {
+        // Checks
+        let image = self.image(tx).await?;
+        let region = tx.region_of(Some(image.region_id.as_str()).filter(|_| !image.is_public()));
+        let zone_id = match &self.zone_id {
+            Some(zone) if region.has_zone(zone) => zone.clone(),
+            Some(_) => return Err(fault("InvalidZoneId.NotFound")),
+            None => region.zones().next().unwrap_or_default(),
+        };
+        let tags = tags_to_set(&self.tag)?;
+        if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
+            return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
+        }
+        let plans = self.disk_plans(tx, &image).await?;
+        // Effect
+        let mut ids = Vec::new();
+        for _ in 0..self.amount.unwrap_or(1) {
+            let instance = self.instance_of(tx, region.id, &zone_id, &image);
+            instances::insert(tx, &instance).await?;
+            tag(tx, ResourceType::Instance, &instance.instance_id, &instance, &tags).await?;
+            for plan in &plans {
+                let disk = plan.disk_of(tx, &instance);
+                disks::insert(tx, &disk).await?;
+                disks::attach(tx, &disk.disk_id, &instance.instance_id, &plan.device).await?;
+                tag(tx, ResourceType::Disk, &disk.disk_id, &instance, &tags).await?;
+            }
+            let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
+            timers::set(tx, TimerKind::InstanceFinish, &instance.instance_id, due).await?;
+            ids.push(instance.instance_id);
+        }
+        Ok(Started { instance_id_sets: InstanceIdSets { instance_id_set: ids } })
+    }
+}
+
+impl Idempotent for RunInstances {
+    fn client_token(&self) -> Option<&str> {
+        self.client_token.as_deref()
+    }
+}
+
+async fn tag(
+    tx: &mut Tx<'_>,
+    resource_type: ResourceType,
+    resource_id: &str,
+    instance: &Instance,
+    tags: &[(String, String)],
+) -> Result<(), Fault> {
+    let Instance { account_id, region_id, creation_time, .. } = instance;
+    let tagged = Tagged { resource_type, resource_id, account_id, region_id, creation_time: *creation_time };
+    tags::set(tx, &tagged, tags).await
+}
+
+/// A disk that each instance gets.
+struct DiskPlan {
+    disk_type: &'static str,
+    category: String,
+    performance_level: String,
+    size: i64,
+    name: String,
+    description: String,
+    encrypted: bool,
+    kms_key_id: String,
+    image_id: String,
+    snapshot_id: String,
+    device: String,
+    delete_with_instance: bool,
+}
+
+impl DiskPlan {
+    fn disk_of(&self, tx: &mut Tx<'_>, instance: &Instance) -> Disk {
+        let is_system = self.disk_type == "system";
+        Disk {
+            disk_id: tx.new_id(IdKind::Disk, &instance.region_id),
+            account_id: instance.account_id.clone(),
+            region_id: instance.region_id.clone(),
+            zone_id: instance.zone_id.clone(),
+            disk_name: self.name.clone(),
+            description: self.description.clone(),
+            disk_type: self.disk_type.to_owned(),
+            category: self.category.clone(),
+            performance_level: self.performance_level.clone(),
+            size: self.size,
+            status: "In_use".to_owned(),
+            portable: (!is_system || instance.instance_charge_type == "PostPaid").into(),
+            delete_with_instance: self.delete_with_instance.into(),
+            delete_auto_snapshot: true.into(),
+            enable_auto_snapshot: true.into(),
+            encrypted: self.encrypted.into(),
+            kms_key_id: self.kms_key_id.clone(),
+            multi_attach: "Disabled".to_owned(),
+            disk_charge_type: instance.instance_charge_type.clone(),
+            provisioned_iops: None,
+            bursting_enabled: false.into(),
+            storage_set_id: String::new(),
+            storage_set_partition_number: None,
+            image_id: self.image_id.clone(),
+            source_snapshot_id: self.snapshot_id.clone(),
+            serial_number: tx.new_token(20),
+            resource_group_id: instance.resource_group_id.clone(),
+            ever_attached: true.into(),
+            creation_time: tx.now,
+            attached_time: Some(tx.now),
+            detached_time: None,
+            snapshots_taken: 0,
+        }
+    }
+}
+
+impl RunInstances {
+    async fn image(&self, tx: &mut Tx<'_>) -> Result<Image, Fault> {
+        let found = match (&self.image_id, &self.image_family) {
+            (Some(id), _) => images::find(tx, id).await?.map(|found| found.image),
+            (None, Some(family)) => images::newest_of_family(tx, family).await?,
+            (None, None) => None,
+        };
+        let image = found.ok_or_else(|| fault("InvalidImageId.NotFound"))?;
+        if image.status == "Available" { Ok(image) } else { Err(fault("IncorrectImageStatus")) }
+    }
+
+    /// The system disk, the data disks that the image maps, then those that were asked for.
+    async fn disk_plans(&self, tx: &mut Tx<'_>, image: &Image) -> Result<Vec<DiskPlan>, Fault> {
+        let mut plans = vec![self.system_plan(image)?];
+        for mapping in images::mappings_of(tx, &[&image.image_id]).await? {
+            if mapping.disk_type != "data" {
+                continue;
+            }
+            plans.push(DiskPlan {
+                disk_type: "data",
+                category: DEFAULT_CATEGORY.to_owned(),
+                performance_level: level(DEFAULT_CATEGORY, None),
+                size: mapping.size,
+                name: String::new(),
+                description: String::new(),
+                encrypted: mapping.encrypted.into(),
+                kms_key_id: String::new(),
+                image_id: String::new(),
+                snapshot_id: mapping.snapshot_id.unwrap_or_default(),
+                device: mapping.device,
+                delete_with_instance: true,
+            });
+        }
+        for disk in &self.data_disk {
+            let plan = disk.plan(tx, &plans).await?;
+            plans.push(plan);
+        }
+        let data_disks = i64::try_from(plans.len() - 1).unwrap_or(i64::MAX);
+        if data_disks > tx.config().quotas.disks_per_instance {
+            return Err(fault("InstanceDiskLimitExceeded"));
+        }
+        Ok(plans)
+    }
+
+    fn system_plan(&self, image: &Image) -> Result<DiskPlan, Fault> {
+        let default = SystemDisk::default();
+        let given = self.system_disk.as_ref().unwrap_or(&default);
+        let category = given.category.clone().unwrap_or_else(|| DEFAULT_CATEGORY.to_owned());
+        let size = given.size.unwrap_or_else(|| image.size.max(DEFAULT_SYSTEM_DISK));
+        if size < image.size {
+            return Err(fault("InvalidSystemDiskSize.LessThanImageSize"));
+        }
+        if size < SMALLEST_SYSTEM_DISK {
+            return Err(fault("InvalidSystemDiskSize.LessThanMinSize"));
+        }
+        let performance_level = level(&category, given.performance_level.as_deref());
+        if !sizes(&category, &performance_level).contains(&size) {
+            return Err(fault("InvalidSystemDiskSize.ValueNotSupported"));
+        }
+        Ok(DiskPlan {
+            disk_type: "system",
+            category,
+            performance_level,
+            size,
+            name: given.disk_name.clone().unwrap_or_default(),
+            description: given.description.clone().unwrap_or_default(),
+            encrypted: given.encrypted.unwrap_or(given.kms_key_id.is_some()),
+            kms_key_id: given.kms_key_id.clone().unwrap_or_default(),
+            image_id: image.image_id.clone(),
+            snapshot_id: String::new(),
+            device: device('a'),
+            delete_with_instance: true,
+        })
+    }
+
+    fn instance_of(&self, tx: &mut Tx<'_>, region_id: &str, zone_id: &str, image: &Image) -> Instance {
+        let instance_id = tx.new_id(IdKind::Instance, region_id);
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let charge = self.instance_charge_type.as_deref().unwrap_or("PostPaid");
+        let is_prepaid = charge.eq_ignore_ascii_case("PrePaid");
+        Instance {
+            instance_name: self.instance_name.clone().unwrap_or_else(|| instance_id.clone()),
+            host_name: self.host_name.clone().unwrap_or_else(|| instance_id.replace('-', "") + "Z"),
+            instance_id,
+            account_id: tx.account_id().to_owned(),
+            region_id: region_id.to_owned(),
+            zone_id: zone_id.to_owned(),
+            description: text(&self.description),
+            instance_type: self.instance_type.clone().unwrap_or_else(|| "ecs.g7.large".to_owned()),
+            image_id: image.image_id.clone(),
+            status: "Pending".to_owned(),
+            started_once: false.into(),
+            deletion_protection: self.deletion_protection.into(),
+            instance_charge_type: if is_prepaid { "PrePaid" } else { "PostPaid" }.to_owned(),
+            stopped_mode: "Not-applicable".to_owned(),
+            security_group_id: self
+                .security_group_id
+                .clone()
+                .or_else(|| self.security_group_ids.first().cloned())
+                .unwrap_or_default(),
+            vpc_id: self.vswitch_id.as_ref().map(|id| id.replacen("vsw-", "vpc-", 1)).unwrap_or_default(),
+            vswitch_id: text(&self.vswitch_id),
+            private_ip_address: text(&self.private_ip_address),
+            key_pair_name: text(&self.key_pair_name),
+            resource_group_id: text(&self.resource_group_id),
+            creation_time: tx.now,
+            start_time: None,
+        }
+    }
+}
+
+impl DataDisk {
+    async fn plan(&self, tx: &mut Tx<'_>, others: &[DiskPlan]) -> Result<DiskPlan, Fault> {
+        let source = match &self.snapshot_id {
+            // The table of this action has a spelling of its own for the same refusal.
+            Some(id) => Some(usable_source(tx, id).await.map_err(|refusal| match refusal.code() {
+                "InvalidSnapshotId.NotFound" => fault("InvalidDataDiskSnapshotId.NotFound"),
+                _ => refusal,
+            })?),
+            None => None,
+        };
+        let snapshot = source.as_ref().map(|found| &found.snapshot);
+        let category = self.category.clone().unwrap_or_else(|| DEFAULT_CATEGORY.to_owned());
+        let performance_level = level(&category, self.performance_level.as_deref());
+        let least = snapshot.map_or(0, |snapshot| snapshot.source_disk_size);
+        let size = self.size.unwrap_or(least).max(least);
+        if !sizes(&category, &performance_level).contains(&size) {
+            return Err(fault("InvalidDataDiskSize.ValueNotSupported"));
+        }
+        let is_taken = |name: &String| others.iter().any(|plan| plan.device == *name);
+        let free = ('b'..='z').map(device).find(|name| !is_taken(name)).unwrap_or_default();
+        let device = self.device.clone().filter(|name| !is_taken(name)).unwrap_or(free);
+        let inherited = snapshot.filter(|snapshot| snapshot.encrypted.into());
+        if inherited.is_some() && self.encrypted == Some(false) {
+            return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
+        }
+        let inherited_key = inherited.map(|snapshot| snapshot.kms_key_id.clone());
+        Ok(DiskPlan {
+            disk_type: "data",
+            category,
+            performance_level,
+            size,
+            name: self.disk_name.clone().unwrap_or_default(),
+            description: self.description.clone().unwrap_or_default(),
+            encrypted: inherited.is_some() || self.encrypted.unwrap_or(self.kms_key_id.is_some()),
+            kms_key_id: self.kms_key_id.clone().or(inherited_key).unwrap_or_default(),
+            image_id: String::new(),
+            snapshot_id: self.snapshot_id.clone().unwrap_or_default(),
+            device,
+            delete_with_instance: self.delete_with_instance.unwrap_or(true),
+        })
+    }
+}
+
+fn level(category: &str, given: Option<&str>) -> String {
+    if category == "cloud_essd" { given.unwrap_or("PL1").to_owned() } else { String::new() }
+}
+
+/// As a resource name, with the brackets that number several instances.
+fn is_instance_name(name: &str) -> bool {
+    is_name(&name.replace(['[', ']', ','], "-"))
+}

@@ -1,0 +1,252 @@
+//! Tags of all resources: set, removed and listed; no SQL, no transport.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::api::action::{Action, Entry, read, write};
+use crate::api::common::{Empty, Tag, tags_to_set};
+use crate::faults::{Fault, fault};
+use crate::store::tags::{self, Listed, Query, ResourceType};
+use crate::store::tx::Tx;
+
+pub static ACTIONS: [Entry; 3] = [write::<TagResources>(), write::<UntagResources>(), read::<ListTagResources>()];
+
+const MOST_RESOURCES: usize = 50;
+const MOST_TAGS: usize = 20;
+const PAGE: usize = 50;
+const MISSING: &[(&str, &str)] = &[("ResourceType", "MissingParameter.ResourceType")];
+
+/// Types that ECS tags and this daemon does not have.
+const FOREIGN_TYPES: [&str; 11] = [
+    "securitygroup",
+    "eni",
+    "ddh",
+    "ddhcluster",
+    "keypair",
+    "launchtemplate",
+    "reservedinstance",
+    "snapshotpolicy",
+    "snapshotgroup",
+    "volume",
+    "elasticityassurance",
+];
+
+fn resource_type(name: &str) -> Result<ResourceType, Fault> {
+    let lower = name.to_ascii_lowercase();
+    match ResourceType::find(&lower) {
+        Some(found) => Ok(found),
+        None if FOREIGN_TYPES.contains(&lower.as_str()) => Err(fault("InvalidResourceId.NotSupported")),
+        None => Err(fault("InvalidResourceType.NotFound")),
+    }
+}
+
+fn check_resources(ids: &[String]) -> Result<(), Fault> {
+    match ids.len() {
+        0 => Err(fault("MissingParameter.ResourceIds")),
+        1..=MOST_RESOURCES => Ok(()),
+        _ => Err(fault("NumberExceed.ResourceIds")),
+    }
+}
+
+/// Sets tags on up to fifty resources: all or none.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagResources {
+    resource_type: String,
+    #[serde(default)]
+    resource_id: Vec<String>,
+    #[serde(default)]
+    tag: Vec<Tag>,
+}
+
+impl Action for TagResources {
+    const NAME: &'static str = "TagResources";
+    const MISSING: &'static [(&'static str, &'static str)] = MISSING;
+    type Response = Empty;
+
+    fn check(&self) -> Result<(), Fault> {
+        check_resources(&self.resource_id)?;
+        resource_type(&self.resource_type)?;
+        match self.tag.len() {
+            0 => return Err(fault("MissingParameter.Tags")),
+            1..=MOST_TAGS => {}
+            _ => return Err(fault("NumberExceed.Tags")),
+        }
+        tags_to_set(&self.tag).map(drop)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        let (kind, pairs) = (resource_type(&self.resource_type)?, tags_to_set(&self.tag)?);
+        for resource_id in &self.resource_id {
+            let Some(found) = tags::resource(tx, kind, resource_id).await? else {
+                return Err(fault("InvalidResourceId.NotFound"));
+            };
+            let known = tags::of_all(tx, &[resource_id]).await?.remove(resource_id).unwrap_or_default();
+            let added = pairs.iter().filter(|(key, _)| !known.iter().any(|tag| tag.tag_key == *key)).count();
+            if i64::try_from(known.len() + added).unwrap_or(i64::MAX) > tx.config().quotas.tags {
+                return Err(fault("QuotaExceed.Tags"));
+            }
+            tags::set(tx, &found.tagged(kind, resource_id), &pairs).await?;
+        }
+        Ok(Empty {})
+    }
+}
+
+/// Removes tags from up to fifty resources: those named, or all.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UntagResources {
+    resource_type: String,
+    #[serde(default)]
+    resource_id: Vec<String>,
+    #[serde(default)]
+    tag_key: Vec<String>,
+    #[serde(default)]
+    all: bool,
+}
+
+impl Action for UntagResources {
+    const NAME: &'static str = "UntagResources";
+    const MISSING: &'static [(&'static str, &'static str)] = MISSING;
+    type Response = Empty;
+
+    fn check(&self) -> Result<(), Fault> {
+        check_resources(&self.resource_id)?;
+        resource_type(&self.resource_type)?;
+        match (self.tag_key.len(), self.all) {
+            (0, false) => Err(fault("MissingParameter.Tags")),
+            (1.., true) => Err(fault("Param.Conflict")),
+            (count, _) if count > MOST_TAGS => Err(fault("NumberExceed.Tags")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        let kind = resource_type(&self.resource_type)?;
+        for resource_id in &self.resource_id {
+            if tags::resource(tx, kind, resource_id).await?.is_none() {
+                return Err(fault("InvalidResourceId.NotFound"));
+            }
+            if self.all {
+                tags::remove(tx, resource_id, None).await?;
+            }
+            for key in &self.tag_key {
+                tags::remove(tx, resource_id, Some(key)).await?;
+            }
+        }
+        Ok(Empty {})
+    }
+}
+
+/// Lists the tags of resources, or the resources of tags, in pages by token.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListTagResources {
+    resource_type: String,
+    next_token: Option<String>,
+    #[serde(default)]
+    resource_id: Vec<String>,
+    #[serde(default)]
+    tag: Vec<Tag>,
+    #[serde(default)]
+    tag_filter: Vec<TagFilter>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagFilter {
+    tag_key: Option<String>,
+    #[serde(default)]
+    tag_values: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagList {
+    next_token: String,
+    tag_resources: TagItems,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagItems {
+    tag_resource: Vec<TagItem>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct TagItem {
+    resource_id: String,
+    resource_type: &'static str,
+    tag_key: String,
+    tag_value: String,
+}
+
+impl Action for ListTagResources {
+    const NAME: &'static str = "ListTagResources";
+    const MISSING: &'static [(&'static str, &'static str)] = MISSING;
+    type Response = TagList;
+
+    fn check(&self) -> Result<(), Fault> {
+        resource_type(&self.resource_type)?;
+        if self.resource_id.is_empty() && self.tag.is_empty() && self.tag_filter.is_empty() {
+            return Err(fault("BothEmpty.TagsAndResources"));
+        }
+        if self.resource_id.len() > MOST_RESOURCES {
+            return Err(fault("NumberExceed.ResourceIds"));
+        }
+        if self.tag.len() > MOST_TAGS {
+            return Err(fault("NumberExceed.Tags"));
+        }
+        if self.tag.iter().any(|tag| tag.key.is_none()) {
+            return Err(fault("InvalidTag.Mismatch"));
+        }
+        if self.tag_filter.len() > 5 || self.tag_filter.iter().any(|filter| filter.tag_key.is_none()) {
+            return Err(fault("InvalidTagFilter.Malformed"));
+        }
+        if self.tag_filter.iter().any(|filter| filter.tag_values.len() > 5) {
+            return Err(fault("NumberExceed.TagValues"));
+        }
+        self.place().map(drop)
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<TagList, Fault> {
+        let kind = resource_type(&self.resource_type)?;
+        let by_tag =
+            self.tag.iter().map(|tag| (tag.key.clone().unwrap_or_default(), Vec::from_iter(tag.value.clone())));
+        let by_filter = self.tag_filter.iter();
+        let by_filter = by_filter.map(|filter| (filter.tag_key.clone().unwrap_or_default(), filter.tag_values.clone()));
+        let query = Query {
+            resource_type: kind,
+            resource_ids: &self.resource_id,
+            tags: by_tag.chain(by_filter).collect(),
+            after: self.place()?,
+        };
+        let Listed { rows, more } = tags::list(tx, &query, PAGE).await?;
+        let last = rows.last().filter(|_| more);
+        let next_token = last.map(|row| token(&row.resource_id, &row.tag_key)).unwrap_or_default();
+        let item = |row: tags::TagRow| TagItem {
+            resource_id: row.resource_id,
+            resource_type: kind.name(),
+            tag_key: row.tag_key,
+            tag_value: row.tag_value,
+        };
+        Ok(TagList { next_token, tag_resources: TagItems { tag_resource: rows.into_iter().map(item).collect() } })
+    }
+}
+
+impl ListTagResources {
+    /// Resource and key after which the page begins.
+    fn place(&self) -> Result<Option<(String, String)>, Fault> {
+        let Some(token) = &self.next_token else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let place = text.and_then(|text| text.split_once(' ').map(|(id, key)| (id.to_owned(), key.to_owned())));
+        place.map(Some).ok_or_else(|| fault("Invalid.NextToken"))
+    }
+}
+
+fn token(resource_id: &str, tag_key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{resource_id} {tag_key}"))
+}

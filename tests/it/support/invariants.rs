@@ -1,0 +1,150 @@
+//! What must hold in the database after every commit, whatever happened before; each rule is a query that finds offenders.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use sqlx::Connection as _;
+
+use super::database;
+
+/// A rule, and the query that finds what breaks it.
+const RULES: [(&str, &str); 17] = [
+    ("the file is sound", "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
+    ("references have both sides", "SELECT \"table\" FROM pragma_foreign_key_check"),
+    (
+        "a stored lock has a holder that is unfinished",
+        "SELECT resource_id || ' held by ' || holder FROM row_locks l WHERE holder NOT LIKE 'operator:%'
+           AND NOT EXISTS (SELECT 1 FROM images WHERE image_id = l.holder AND status IN ('Creating', 'Waiting'))
+           AND NOT EXISTS (SELECT 1 FROM disks WHERE disk_id = l.holder
+                           AND status IN ('Creating', 'ReIniting', 'Attaching', 'Detaching'))
+           AND NOT EXISTS (SELECT 1 FROM timers WHERE resource_id = l.holder AND kind = 'disk_finish')
+           AND NOT EXISTS (SELECT 1 FROM snapshots WHERE snapshot_id = l.holder AND status = 'progressing')",
+    ),
+    (
+        "a stored lock is on something that exists",
+        "SELECT resource_id FROM row_locks WHERE holder NOT LIKE 'operator:%' AND resource_id NOT IN (
+             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
+             UNION SELECT instance_id FROM instances)",
+    ),
+    (
+        "a timer is of something that exists",
+        "SELECT kind || ' ' || resource_id FROM timers WHERE resource_id NOT IN (
+             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
+             UNION SELECT instance_id FROM instances)",
+    ),
+    (
+        "a snapshot has the timer that finishes it as long as it is progressing",
+        "SELECT snapshot_id FROM snapshots s WHERE (status = 'progressing') <> EXISTS (
+             SELECT 1 FROM timers WHERE kind = 'snapshot_finish' AND resource_id = s.snapshot_id)",
+    ),
+    (
+        "a snapshot with days of retention has the timer that lets it go",
+        "SELECT snapshot_id FROM snapshots s WHERE (retention_days IS NOT NULL) <> EXISTS (
+             SELECT 1 FROM timers WHERE kind = 'snapshot_expire' AND resource_id = s.snapshot_id)",
+    ),
+    (
+        "usage tells what refers to a snapshot",
+        "SELECT snapshot_id || ' ' || usage FROM snapshots s WHERE usage <> CASE
+             (SELECT COUNT(*) > 0 FROM image_disk_mappings m WHERE m.snapshot_id = s.snapshot_id) * 2
+             + (SELECT COUNT(*) > 0 FROM disk_snapshot_references r WHERE r.snapshot_id = s.snapshot_id)
+             WHEN 0 THEN 'none' WHEN 1 THEN 'disk' WHEN 2 THEN 'image' ELSE 'image_disk' END",
+    ),
+    (
+        "a mapping names an image and a snapshot that exist",
+        "SELECT image_id FROM image_disk_mappings WHERE image_id NOT IN (SELECT image_id FROM images)
+            OR (snapshot_id IS NOT NULL AND snapshot_id NOT IN (SELECT snapshot_id FROM snapshots))",
+    ),
+    (
+        "a reference names a disk and a snapshot that exist, and the disk agrees",
+        "SELECT r.disk_id FROM disk_snapshot_references r LEFT JOIN disks d ON d.disk_id = r.disk_id
+             LEFT JOIN snapshots s ON s.snapshot_id = r.snapshot_id
+         WHERE d.disk_id IS NULL OR s.snapshot_id IS NULL OR d.source_snapshot_id <> r.snapshot_id",
+    ),
+    (
+        "the counters of snapshots equal a recount",
+        "SELECT * FROM (
+             SELECT account_id || region_id || status || usage || snapshot_type || source_disk_type || encrypted AS k,
+                 snapshot_count AS n FROM snapshot_counts WHERE snapshot_count <> 0
+             EXCEPT SELECT account_id || region_id || status || usage || snapshot_type || source_disk_type || encrypted,
+                 COUNT(*) FROM snapshots GROUP BY 1)
+         UNION ALL SELECT * FROM (
+             SELECT account_id || region_id || status || usage || snapshot_type || source_disk_type || encrypted AS k,
+                 COUNT(*) AS n FROM snapshots GROUP BY 1
+             EXCEPT SELECT account_id || region_id || status || usage || snapshot_type || source_disk_type || encrypted,
+                 snapshot_count FROM snapshot_counts)",
+    ),
+    (
+        "the counters of tags equal a recount",
+        "SELECT * FROM (
+             SELECT account_id || region_id || resource_type || tag_key || '=' || tag_value AS k, resource_count AS n
+             FROM tag_counts
+             EXCEPT SELECT account_id || region_id || resource_type || tag_key || '=' || tag_value, COUNT(*)
+             FROM tags GROUP BY 1)
+         UNION ALL SELECT * FROM (
+             SELECT account_id || region_id || resource_type || tag_key || '=' || tag_value AS k, COUNT(*) AS n
+             FROM tags GROUP BY 1
+             EXCEPT SELECT account_id || region_id || resource_type || tag_key || '=' || tag_value, resource_count
+             FROM tag_counts)",
+    ),
+    (
+        "a tag is on something that exists",
+        "SELECT resource_id FROM tags WHERE resource_id NOT IN (
+             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
+             UNION SELECT instance_id FROM instances)",
+    ),
+    (
+        "a deletion left one tombstone, and a tombstone is of a deletion",
+        "SELECT resource_id FROM events WHERE name LIKE '%:Delete%Completed' AND resource_id GLOB '[sdm]-*'
+           AND resource_id NOT IN (SELECT resource_id FROM tombstones)
+         UNION ALL SELECT resource_id FROM tombstones t WHERE NOT EXISTS (
+             SELECT 1 FROM events e WHERE e.event_id = t.event_id AND e.resource_id = t.resource_id)",
+    ),
+    (
+        "nothing is both there and gone",
+        "SELECT resource_id FROM tombstones WHERE resource_id IN (
+             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images)",
+    ),
+    (
+        "a disk is attached as its status says",
+        "SELECT disk_id || ' ' || status FROM disks d
+         WHERE (status IN ('Attaching', 'In_use', 'Detaching', 'ReIniting')
+                AND NOT EXISTS (SELECT 1 FROM disk_attachments a WHERE a.disk_id = d.disk_id))
+            OR (status IN ('Creating', 'Available')
+                AND EXISTS (SELECT 1 FROM disk_attachments a WHERE a.disk_id = d.disk_id))",
+    ),
+    (
+        "the engine's row knows the last event and no event is of the future",
+        "SELECT CAST(last_event AS TEXT) FROM engine
+         WHERE last_event <> (SELECT COALESCE(MAX(event_id), 0) FROM events)
+            OR present < (SELECT COALESCE(MAX(occurred_at), present) FROM events)",
+    ),
+];
+
+/// The rules that are broken, each with its first offenders; `created` are ids that calls gave out.
+pub async fn check(file: &Path, created: &BTreeSet<String>) -> Vec<String> {
+    let mut conn = database::open(file).await;
+    let mut broken = Vec::new();
+    for (rule, sql) in RULES {
+        let offenders: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut conn).await.expect(rule);
+        if !offenders.is_empty() {
+            broken.push(format!("{rule}: {}", offenders[..offenders.len().min(5)].join(", ")));
+        }
+    }
+    for id in created {
+        let known: i64 = sqlx::query_scalar(
+            "SELECT (SELECT COUNT(*) FROM snapshots WHERE snapshot_id = $1) + (SELECT COUNT(*) FROM disks WHERE disk_id = $1)
+                 + (SELECT COUNT(*) FROM images WHERE image_id = $1)
+                 + (SELECT COUNT(*) FROM instances WHERE instance_id = $1)
+                 + (SELECT COUNT(*) FROM tombstones WHERE resource_id = $1)",
+        )
+        .bind(id)
+        .fetch_one(&mut conn)
+        .await
+        .expect("a count");
+        if known != 1 && !id.starts_with("i-") {
+            broken.push(format!("an id that was given out is there or has a tombstone: {id} is known {known} times"));
+        }
+    }
+    conn.close().await.expect("closed");
+    broken
+}
