@@ -4,6 +4,8 @@ pub mod credentials;
 pub mod form;
 mod gate;
 pub mod http;
+#[cfg(test)]
+mod http_tests;
 pub mod nonces;
 pub mod params;
 mod params_tree;

@@ -120,3 +120,141 @@ async fn until_stopped(stopped: &mut watch::Receiver<bool>) {
     // An error means that the sender is gone, and with it the daemon.
     drop(stopped.wait_for(|stopped| *stopped).await);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Instant;
+
+    use tempfile::TempDir;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::sync::oneshot;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::config::{Config, Limits};
+
+    struct Running {
+        address: SocketAddr,
+        stop: oneshot::Sender<()>,
+        served: JoinHandle<()>,
+        _folder: TempDir,
+    }
+
+    impl Running {
+        async fn with(adjust: impl FnOnce(&mut Limits)) -> Self {
+            let folder = TempDir::new().unwrap();
+            let mut config = Config::embedded();
+            config.data_dir = folder.path().join("data");
+            adjust(&mut config.limits);
+            let app = App::open(config).await.unwrap();
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (stop, stopped) = oneshot::channel();
+            let served = tokio::spawn(serve(app, listener, async { drop(stopped.await) }));
+            Self { address, stop, served, _folder: folder }
+        }
+
+        /// Sends `text` and keeps the connection open.
+        async fn open(&self, text: &str) -> TcpStream {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(text.as_bytes()).await.unwrap();
+            stream
+        }
+
+        async fn stop(self) -> Duration {
+            let start = Instant::now();
+            self.stop.send(()).unwrap();
+            self.served.await.unwrap();
+            start.elapsed()
+        }
+    }
+
+    /// All that the server sends until it closes the connection.
+    async fn rest(stream: &mut TcpStream) -> String {
+        let mut text = String::new();
+        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_string(&mut text)).await;
+        read.expect("the server closes the connection").unwrap();
+        text
+    }
+
+    const PROBE: &str = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    const LAST_PROBE: &str = "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn pipelined_requests_and_http_1_0_are_answered() {
+        let running = Running::with(|_| ()).await;
+        let mut stream = running.open(&format!("{PROBE}{PROBE}{LAST_PROBE}")).await;
+        assert_eq!(rest(&mut stream).await.matches("200 OK").count(), 3);
+        let mut stream = running.open("GET /healthz HTTP/1.0\r\n\r\n").await;
+        assert!(rest(&mut stream).await.starts_with("HTTP/1.0 200 OK"));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_waits_for_100_continue_is_told_to_go_on() {
+        let running = Running::with(|_| ()).await;
+        let head =
+            "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+        let mut stream = running.open(head).await;
+        let mut told = [0; 12];
+        stream.read_exact(&mut told).await.unwrap();
+        assert_eq!(&told, b"HTTP/1.1 100");
+        stream.write_all(b"A=1").await.unwrap();
+        assert!(rest(&mut stream).await.contains("<Code>MissingParameter</Code>"));
+    }
+
+    #[tokio::test]
+    async fn a_head_or_body_that_never_ends_is_let_go_at_its_deadline() {
+        let running = Running::with(|limits| (limits.head_ms, limits.body_ms) = (200, 200)).await;
+        for text in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: h\r\n"] {
+            assert!(!rest(&mut running.open(text).await).await.contains("200 OK"), "{text}");
+        }
+        let mut stream = running.open("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nA=1").await;
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("<Code>RequestTimeout</Code>"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_answered_before_the_connection_closes() {
+        let running = Running::with(|limits| limits.body_bytes = 100_000).await;
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let mut stream = running.open(head).await;
+        let chunk = format!("{:x}\r\n{}\r\n", 60_000, "a".repeat(60_000));
+        stream.write_all(format!("{chunk}{chunk}0\r\n\r\n").as_bytes()).await.unwrap();
+        assert!(rest(&mut stream).await.starts_with("HTTP/1.1 413"));
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_the_limit_wait_for_their_turn() {
+        let running = Running::with(|limits| limits.connections = 1).await;
+        let mut first = running.open(PROBE).await;
+        assert_ne!(first.read(&mut [0; 200]).await.unwrap(), 0);
+        let mut second = running.open(LAST_PROBE).await;
+        let early = tokio::time::timeout(Duration::from_millis(100), second.readable()).await;
+        assert!(early.is_err());
+        drop(first);
+        assert!(rest(&mut second).await.contains("200 OK"));
+    }
+
+    #[tokio::test]
+    async fn idle_and_slow_clients_do_not_hold_up_the_end() {
+        let running = Running::with(|limits| (limits.body_ms, limits.shutdown_ms) = (60_000, 300)).await;
+        let silent = running.open("").await;
+        let half = running.open("GET / HT").await;
+        let mut kept = running.open(PROBE).await;
+        assert_ne!(kept.read(&mut [0; 200]).await.unwrap(), 0);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        // Whatever has not begun a call goes at once, long before the limit of 60 s for a body.
+        let address = running.address;
+        let quick = running.stop().await;
+        assert!(quick < Duration::from_millis(250), "{quick:?}");
+        assert!(TcpStream::connect(address).await.is_err());
+        drop((silent, half));
+        let running = Running::with(|limits| (limits.body_ms, limits.shutdown_ms) = (60_000, 300)).await;
+        let body = running.open("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nA=1").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let bounded = running.stop().await;
+        assert!(bounded < Duration::from_millis(2_000), "{bounded:?}");
+        drop(body);
+    }
+}

@@ -49,6 +49,10 @@ impl Vector {
         &self.credentials["sk"]
     }
 
+    pub(super) fn token(&self) -> Option<&str> {
+        self.credentials.get("token").map(String::as_str)
+    }
+
     fn query_text(&self) -> &str {
         self.target.split_once('?').map_or("", |(_, query)| query)
     }
