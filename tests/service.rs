@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// `PRAGMA auto_vacuum` as SQLite numbers it.
+const INCREMENTAL: i64 = 2;
+
 /// The longest that anything here may take; reached only when the test fails.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -102,7 +105,7 @@ impl Daemon {
         });
         let mut daemon = Self { child, endpoint: String::new() };
         let line = lines.recv_timeout(LIMIT).expect("a first line on standard output");
-        daemon.endpoint = line.strip_prefix("listening on ").expect("where it listens").to_owned();
+        line.strip_prefix("listening on ").expect("where it listens").clone_into(&mut daemon.endpoint);
         daemon
     }
 
@@ -357,7 +360,6 @@ fn the_database_hands_back_free_pages_step_by_step() {
     let place = Place::with_database();
     let database = rusqlite::Connection::open(place.database()).expect("the database opens");
     let mode: i64 = database.query_row("PRAGMA auto_vacuum", [], |row| row.get(0)).expect("a mode");
-    const INCREMENTAL: i64 = 2;
     assert_eq!(mode, INCREMENTAL);
 }
 

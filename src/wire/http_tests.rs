@@ -260,7 +260,7 @@ async fn other_signature_methods_and_versions_are_refused() {
 #[tokio::test]
 async fn an_action_that_is_the_vendors_but_not_ours_is_said_to_be_so() {
     let gateway = Gateway::new().await;
-    let known = call(&gateway, &[("Action", "RunInstances")]).await;
+    let known = call(&gateway, &[("Action", "CopySnapshot")]).await;
     assert_eq!((known.status, known.code()), (404, "InvalidAction.NotFound".to_owned()));
     assert!(known.field("Message").ends_with("snapshotd does not emulate this action."), "{}", known.text);
     let unknown = call(&gateway, &[("Action", "RunNothing")]).await;
@@ -298,9 +298,10 @@ async fn other_methods_and_paths_are_refused_in_the_vendors_form() {
         (send("GET", "/x").await.status, send("POST", "/x").await.code().as_str()),
         (404, "InvalidAction.NotFound")
     );
-    for probe in ["/healthz", "/readyz"] {
-        assert_eq!((send("GET", probe).await.status, send("GET", probe).await.text.as_str()), (200, "ok"));
-    }
+    assert_eq!((send("GET", "/healthz").await.status, send("GET", "/healthz").await.text.as_str()), (200, "ok"));
+    assert_eq!(send("GET", "/readyz").await.status, 503);
+    gateway.app.is_ready.store(true, std::sync::atomic::Ordering::Release);
+    assert_eq!(send("GET", "/readyz").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! The integration tests: one binary that drives the whole daemon, in process or spawned, and judges all it answers.
 
+#![expect(clippy::type_complexity, reason = "tables of cases")]
+
 mod coverage;
 mod crash;
 mod disks;

@@ -147,7 +147,7 @@ async fn only_the_callers_snapshots_of_the_region_are_shown() {
     let app = TestApp::new().await;
     let here = app.snapshot(&app.attached_disk().await).await;
     let there = app.snapshot(&app.disk_in(OTHER_REGION).await).await;
-    assert_eq!(snapshot_ids(&app.ok(DESCRIBE, &[("RegionId", REGION)]).await), [here.clone()]);
+    assert_eq!(snapshot_ids(&app.ok(DESCRIBE, &[("RegionId", REGION)]).await), std::slice::from_ref(&here));
     assert_eq!(snapshot_ids(&app.ok(DESCRIBE, &[("RegionId", OTHER_REGION)]).await), [there]);
     assert_eq!(snapshot_ids(&app.ok(DESCRIBE, &[]).await), [here], "the default region");
     let foreign = app.call_as(OTHER_KEY, DESCRIBE, &[("RegionId", REGION)]).await.accepted();

@@ -44,7 +44,7 @@ async fn by_token(app: &TestApp, params: &[(&str, &str)]) -> (Vec<String>, usize
         if next.is_empty() {
             return (ids, pages);
         }
-        token = next.to_owned();
+        next.clone_into(&mut token);
     }
 }
 
