@@ -258,16 +258,6 @@ async fn other_signature_methods_and_versions_are_refused() {
 }
 
 #[tokio::test]
-async fn an_action_that_is_the_vendors_but_not_ours_is_said_to_be_so() {
-    let gateway = Gateway::new().await;
-    let known = call(&gateway, &[("Action", "RunInstances")]).await;
-    assert_eq!((known.status, known.code()), (404, "InvalidAction.NotFound".to_owned()));
-    assert!(known.field("Message").ends_with("snapshotd does not emulate this action."), "{}", known.text);
-    let unknown = call(&gateway, &[("Action", "RunNothing")]).await;
-    assert!(!unknown.field("Message").contains("snapshotd"), "{}", unknown.text);
-}
-
-#[tokio::test]
 async fn the_form_of_an_answer_follows_the_parameter_then_the_headers() {
     let gateway = Gateway::new().await;
     let xml = call(&gateway, &[("Format", ""), ("SignatureNonce", "1")]).await;
