@@ -1,6 +1,7 @@
 //! The daemon's parts put together: what `main` and the tests build alike; does nothing by itself.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::api::call::Claims;
 use crate::clock::Clock;
@@ -20,6 +21,8 @@ pub struct App {
     pub nonces: Nonces,
     pub request_ids: RequestIds,
     pub claims: Claims,
+    /// Whether all that fell due before the start has happened.
+    pub is_ready: AtomicBool,
 }
 
 impl App {
@@ -47,6 +50,7 @@ impl App {
             nonces: Nonces::new(config.limits.nonces),
             request_ids: RequestIds::new(config.seed.ids()),
             claims: Claims::default(),
+            is_ready: AtomicBool::new(false),
             config,
             clock,
             store,

@@ -227,7 +227,7 @@ impl Config {
             None if Path::new(SYSTEM_FILE).is_file() => figment = figment.merge(Toml::file_exact(SYSTEM_FILE)),
             None => {}
         }
-        let environment = Env::prefixed(PREFIX).filter(|key| !key.as_str().starts_with(TEST_PREFIX)).split("__");
+        let environment = Env::prefixed(PREFIX).filter(|key| !key.starts_with(TEST_PREFIX)).split("__");
         let figment = figment.merge(environment).merge(Serialized::defaults(flags));
         let config: Self = figment.extract().map_err(|error| Refused(error.to_string()))?;
         config.validate(flags)?;

@@ -2,6 +2,14 @@
 //!
 //! `cargo bench --bench throughput -- [ROWS …]` (default 1000). Absolute figures drift with the machine: read the ratios.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "figures for people, far from any limit"
+)]
+
 mod daemon;
 mod load;
 mod raw;

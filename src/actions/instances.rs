@@ -9,7 +9,7 @@ use crate::actions::disks::release;
 use crate::api::action::{Action, Entry, read, write, write_once};
 use crate::api::common::{Empty, check_one_of};
 use crate::faults::{Fault, fault};
-use crate::store::disks;
+use crate::store::disks::{self, Examined};
 use crate::store::instances::{self, Instance};
 use crate::store::row_locks::{Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
@@ -59,7 +59,7 @@ impl Action for StartInstance {
         if attached.first().is_none_or(|found| !found.disk.is_system()) {
             return Err(fault("InvalidInstance.NotFoundSystemDisk"));
         }
-        if attached.iter().any(|found| found.is_held_exclusively()) {
+        if attached.iter().any(Examined::is_held_exclusively) {
             return Err(fault("Operation.Conflict"));
         }
         // Effect
@@ -154,7 +154,7 @@ impl Action for DeleteInstance {
         let attached = disks::of_instance(tx, &self.instance_id).await?;
         let ids = attached.iter().map(|found| found.disk.disk_id.as_str());
         tx.lock_rows(&ids.fold(RowLocks::none(), |locks, id| locks.and(id, Mode::Exclusive)))?;
-        if attached.iter().any(|found| found.is_held()) {
+        if attached.iter().any(Examined::is_held) {
             return Err(fault("Operation.Conflict"));
         }
         // Effect

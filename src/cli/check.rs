@@ -13,7 +13,7 @@ pub async fn run(config: Config) -> ExitCode {
     println!("configuration: fine, {} account(s)", config.accounts.len());
     match Store::check(&config).await {
         Ok(Checked::Absent) => {
-            println!("database: none yet in {}; the first start makes it", config.data_dir.display())
+            println!("database: none yet in {}; the first start makes it", config.data_dir.display());
         }
         Ok(Checked::Fine { pending: 0 }) => println!("database: fine"),
         Ok(Checked::Fine { pending }) => println!("database: fine, {pending} migration(s) run at the next start"),

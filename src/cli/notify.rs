@@ -23,13 +23,13 @@ pub fn stopping() {
 /// Tells that the daemon is alive, for as long as the store answers and the service manager asks for it.
 pub async fn watchdog(app: Arc<App>) {
     let Some(interval) = sd_notify::watchdog_enabled() else { return };
-    let mut ticks = tokio::time::interval(interval.min(Duration::from_secs(3_600)) / 2);
+    let mut ticks = tokio::time::interval(interval.min(Duration::from_hours(1)) / 2);
     loop {
         ticks.tick().await;
         match app.store.read(&Context::engine(), &Pulse).await {
             Ok(()) => tell(&[NotifyState::Watchdog]),
             Err(failure) => {
-                tracing::error!(error = ?failure, "the store does not answer; the service manager is not told")
+                tracing::error!(error = ?failure, "the store does not answer; the service manager is not told");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,7 +44,7 @@ async fn serve(config: Config) -> ExitCode {
     announce(&app, address);
     let engine = tokio::spawn(engine::run(Arc::clone(&app)));
     let watchdog = tokio::spawn(notify::watchdog(Arc::clone(&app)));
-    notify::ready();
+    let backlog = tokio::spawn(catch_up(Arc::clone(&app)));
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -53,12 +54,24 @@ async fn serve(config: Config) -> ExitCode {
         notify::stopping();
     };
     server::serve(Arc::clone(&app), listener, stop).await;
+    backlog.abort();
     engine.abort();
     watchdog.abort();
     app.store.close().await;
     opening::withdraw_endpoint(&app.config.data_dir);
     tracing::info!("stopped");
     ExitCode::SUCCESS
+}
+
+/// Lets everything happen that fell due while the daemon was down, then says that it is ready (decision 33); calls are
+/// served meanwhile.
+async fn catch_up(app: Arc<App>) {
+    if let Err(failure) = app.store.settle(app.clock.now()).await {
+        tracing::error!(error = ?failure, "what fell due before the start could not happen yet");
+        return;
+    }
+    app.is_ready.store(true, Ordering::Release);
+    notify::ready();
 }
 
 /// One line on standard output for programs, a few more on standard error for people.

@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::faults::Fault;
 
 /// The longest sleep, so that a suspended machine or a stepped clock is noticed.
-const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+const LONGEST_SLEEP: Duration = Duration::from_mins(1);
 /// After a failure of the database the next try waits this long.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 

@@ -97,8 +97,8 @@ impl Store {
         make_folder(folder)?;
         let lock = lock_folder(folder)?;
         let file = folder.join(DATABASE_FILE);
-        private_file(&file).map_err(|error| Failure::Folder(file.clone(), error))?;
-        let opening = Opening { options: writing(&file), _lock: lock };
+        let is_new = private_file(&file).map_err(|error| Failure::Folder(file.clone(), error))?;
+        let opening = Opening { options: writing(&file, is_new), _lock: lock };
         let mut conn = opening.connect_writer().await?;
         migrate(&mut conn).await?;
         let stored = load(&mut conn, config, clock).await?;
@@ -251,9 +251,12 @@ fn connection(file: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn writing(file: &Path) -> SqliteConnectOptions {
-    connection(file)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
+/// `auto_vacuum` is asked for at the beginning only: SQLite writes each time that it is, and a database that turns out
+/// broken or foreign is to stay as it is.
+fn writing(file: &Path, is_new: bool) -> SqliteConnectOptions {
+    let options = connection(file);
+    let options = if is_new { options.auto_vacuum(SqliteAutoVacuum::Incremental) } else { options };
+    options
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
@@ -336,9 +339,10 @@ fn lock_folder(folder: &Path) -> Result<File, Failure> {
     }
 }
 
-/// Makes the file with mode 0600 if it is not there; the database's side files take their mode from it.
-fn private_file(path: &Path) -> io::Result<()> {
-    private().open(path).map(drop)
+/// Makes the file with mode 0600 if it is not there and tells whether it is empty; the database's side files take their
+/// mode from it.
+fn private_file(path: &Path) -> io::Result<bool> {
+    Ok(private().open(path)?.metadata()?.len() == 0)
 }
 
 fn private() -> OpenOptions {

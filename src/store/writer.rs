@@ -83,9 +83,14 @@ impl<O: Operation> Job for Task<O> {
         Box::pin(async move {
             self.guards.truncate(1);
             scratch.guards = std::mem::take(&mut self.guards);
+            let before = scratch.marks.clone();
             let mut tx = Tx::new(conn, now, &self.context, shared, scratch);
             let outcome = self.operation.run(&mut tx).await;
             self.guards = std::mem::take(&mut scratch.guards);
+            if outcome.is_err() {
+                // An id drawn before the refusal is drawn again by the next operation.
+                scratch.marks = before;
+            }
             let undo = outcome.is_err() && scratch.wrote;
             self.outcome = Some(outcome);
             if undo { Kept::Undo } else { Kept::Keep }

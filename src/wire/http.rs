@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -20,13 +21,21 @@ use crate::faults::{Fault, fault};
 
 /// The API on `/`, and the two probes of whoever watches the process.
 pub fn router(app: Arc<App>) -> Router {
-    let alive = get(|| async { "ok" });
     Router::new()
-        .route("/healthz", alive.clone())
-        .route("/readyz", alive)
+        .route("/healthz", get(|| async { "ok" }))
+        .route("/readyz", get(ready))
         .method_not_allowed_fallback(answer)
         .fallback(answer)
         .with_state(app)
+}
+
+/// 200 once all that fell due before the start has happened, 503 until then.
+async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    if app.is_ready.load(Ordering::Acquire) {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "catching up")
+    }
 }
 
 async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {

@@ -1,6 +1,7 @@
 //! Claims about the gateway, made with whole requests to the router; never about what an action does.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -288,6 +289,8 @@ async fn other_methods_and_paths_are_refused_in_the_vendors_form() {
         (send("GET", "/x").await.status, send("POST", "/x").await.code().as_str()),
         (404, "InvalidAction.NotFound")
     );
+    assert_eq!(send("GET", "/readyz").await.status, 503);
+    gateway.app.is_ready.store(true, Ordering::Release);
     for probe in ["/healthz", "/readyz"] {
         assert_eq!((send("GET", probe).await.status, send("GET", probe).await.text.as_str()), (200, "ok"));
     }

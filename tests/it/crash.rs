@@ -44,6 +44,10 @@ fn scenario() -> Vec<Step> {
         Call("ResetDisk", vec![("DiskId", DISK), ("SnapshotId", "$6")]),
         At(86_400 * 8 + 60),
         Call("DeleteDisk", vec![("DiskId", "$5")]),
+        Call("CreateImage", vec![("SnapshotId", "$6"), ("ImageName", "made"), ("ClientToken", "g")]),
+        At(86_400 * 8 + 63),
+        Call("DeleteImage", vec![("ImageId", "$7")]),
+        Call("DeleteSnapshot", vec![("SnapshotId", "$6")]),
         At(86_400 * 10),
     ]
 }
@@ -100,7 +104,9 @@ async fn begun() -> TestApp {
         config.lifecycle.reset_ms = 30_000;
     };
     let app = TestApp::with(slowly).await;
-    app.insert_disk(disk_row(DISK, REGION, app.now()), None).await;
+    let mut disk = disk_row(DISK, REGION, app.now());
+    "system".clone_into(&mut disk.disk_type);
+    app.insert_disk(disk, None).await;
     app
 }
 
@@ -128,7 +134,7 @@ async fn wherever_it_stops_the_end_is_the_same() {
 
 #[tokio::test]
 async fn a_client_that_never_comes_back_leaves_a_state_that_settles() {
-    for k in 0..30 {
+    for k in 0..40 {
         let mut app = begun().await;
         app.app().store.stop_after_commits(k);
         app.expect_breakage(true);

@@ -69,6 +69,28 @@ async fn every_field_in_the_list_of_fields_is_answered() {
     app.ok("DetachDisk", &[("DiskId", &disk), ("InstanceId", &instance)]).await;
     app.ok("DescribeDisks", &[]).await;
     app.ok("DeleteSnapshot", &[("SnapshotId", &id), ("Force", "true")]).await;
+    let image =
+        app.ok("CreateImage", &[("SnapshotId", &crate::images::system_snapshot(&app).await), ("Tag.1.Key", "k")]).await;
+    app.ok("DescribeImages", &[("Status", "ALL"), ("ImageOwnerAlias", "self")]).await;
+    app.xml("DescribeImages", &[("Status", "ALL")]).await;
+    app.ok("DeleteImage", &[("ImageId", image["ImageId"].as_str().expect("an id"))]).await;
+    app.ok("DescribeRegions", &[]).await;
+    app.ok("DescribeZones", &[("Verbose", "true")]).await;
+    app.xml("DescribeZones", &[("Verbose", "true")]).await;
+    let instance = [
+        ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"),
+        ("InstanceType", "ecs.g7.large"),
+        ("VSwitchId", "vsw-1"),
+        ("SecurityGroupId", "sg-1"),
+        ("KeyPairName", "pair"),
+        ("Tag.1.Key", "k"),
+    ];
+    app.ok("RunInstances", &instance).await;
+    for paging in [&[][..], &[("MaxResults", "10")], &[("PageSize", "10")]] {
+        app.ok("DescribeInstances", paging).await;
+    }
+    app.xml("DescribeInstances", &[]).await;
+    app.ok("ListTagResources", &[("RegionId", REGION), ("ResourceType", "instance"), ("Tag.1.Key", "k")]).await;
     let seen = app.fields();
     if update::is_asked_for() {
         let lines: Vec<String> = seen.iter().map(|(action, field)| format!("{action}\t{field}\n")).collect();

@@ -197,3 +197,20 @@ async fn making_disks_from_a_snapshot_and_deleting_it_at_once_ends_in_some_order
     }
     assert_eq!(app.count("SELECT COUNT(*) FROM row_locks").await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_snapshot_that_an_image_is_being_made_from_is_in_conflict_until_it_is_made() {
+    let app = TestApp::new().await;
+    let id = crate::images::system_snapshot(&app).await;
+    app.ok("CreateImage", &[("SnapshotId", &id)]).await;
+    let before = app.dump().await;
+    for answer in all_at_once(&app, "DeleteSnapshot", &[("SnapshotId", &id), ("Force", "true")]).await {
+        answer.refused(403, "Operation.Conflict");
+    }
+    assert_eq!(app.dump().await, before);
+    app.advance("3s").await;
+    for answer in all_at_once(&app, "DeleteSnapshot", &[("SnapshotId", &id), ("Force", "true")]).await {
+        assert!(matches!(answer.code(), "SnapshotCreatedImage" | "Operation.Conflict"), "{}", answer.text);
+    }
+    app.refused("DeleteSnapshot", &[("SnapshotId", &id)], 403, "SnapshotCreatedImage").await;
+}

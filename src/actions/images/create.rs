@@ -193,12 +193,12 @@ impl CreateImage {
             }
             vec![SourceDisk { size: snapshot.source_disk_size, snapshot, device: device('a') }]
         } else {
-            self.from_mappings(tx).await?
+            self.disks_of_mappings(tx).await?
         };
         Ok(Source { disks, system: None, ready: tx.now })
     }
 
-    async fn from_mappings(&self, tx: &mut Tx<'_>) -> Result<Vec<SourceDisk>, Fault> {
+    async fn disks_of_mappings(&self, tx: &mut Tx<'_>) -> Result<Vec<SourceDisk>, Fault> {
         let mut disks: Vec<SourceDisk> = Vec::new();
         let mut system = None;
         for (i, mapping) in self.disk_device_mapping.iter().enumerate() {

@@ -148,10 +148,10 @@ impl DescribeInstances {
         for KeyValue { key, value } in &self.filter {
             match (key.as_str(), Timestamp::parse(value)) {
                 ("CreationStartTime", Some(instant)) => {
-                    filter.condition("instances.creation_time >= ?", [instant.into()])
+                    filter.condition("instances.creation_time >= ?", [instant.into()]);
                 }
                 ("CreationEndTime", Some(instant)) => {
-                    filter.condition("instances.creation_time <= ?", [instant.into()])
+                    filter.condition("instances.creation_time <= ?", [instant.into()]);
                 }
                 // No instance ever expires.
                 ("ExpiredEndTime", _) => filter.condition("1 = 0", []),
@@ -185,6 +185,7 @@ struct Items {
 /// An instance as DescribeInstances shows it. Processors and memory are nominal.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the vendor's answer has so many")]
 struct Item {
     instance_id: String,
     instance_name: String,
