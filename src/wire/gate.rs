@@ -198,3 +198,17 @@ fn vendor_actions() -> &'static HashSet<String> {
         listed.into_iter().filter(|(_, action)| action.exists).map(|(name, _)| name).collect()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_that_is_the_vendors_but_not_ours_is_said_to_be_so() {
+        let says_so = |version, action| unknown_action(version, action).resolve(action).message.contains("snapshotd");
+        assert!(says_so(ECS, "CreateSnapshot"));
+        assert!(!says_so(ECS, "CreateNothing") && !says_so("2015-04-01", "CreateSnapshot"));
+        // Listed by the contract as one that the vendor never had.
+        assert!(!says_so(ECS, "ImportSnapshot"));
+    }
+}

@@ -38,11 +38,14 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     }
 }
 
-/// Answers in a task of its own: a caller that hangs up does not cancel what it asked for, and a panic is an answer.
 async fn answer(State(app): State<Arc<App>>, request: Request) -> Response {
     let reply = Reply::to(&request, app.request_ids.next());
-    let task = tokio::spawn(handle(app, request, reply.clone()));
-    task.await.unwrap_or_else(|panic| reply.refuse(&Fault::internal(panic)))
+    detached(reply.clone(), handle(app, request, reply)).await
+}
+
+/// Answers in a task of its own: a caller that hangs up does not cancel what it asked for, and a panic is an answer.
+async fn detached(reply: Reply, answering: impl Future<Output = Response> + Send + 'static) -> Response {
+    tokio::spawn(answering).await.unwrap_or_else(|panic| reply.refuse(&Fault::internal(panic)))
 }
 
 async fn handle(app: Arc<App>, request: Request, mut reply: Reply) -> Response {
@@ -126,4 +129,42 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::body::Body;
+
+    use super::*;
+
+    fn reply() -> Reply {
+        Reply::to(&Request::new(Body::empty()), "R".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_internal_error() {
+        let response = detached(reply(), async { panic!("on purpose") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.headers()[CONTENT_TYPE], "text/xml;charset=utf-8");
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_hangs_up_cancels_nothing() {
+        let (done, finished) = tokio::sync::oneshot::channel();
+        let slow = async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            done.send(()).unwrap();
+            StatusCode::OK.into_response()
+        };
+        assert!(tokio::time::timeout(Duration::from_millis(1), detached(reply(), slow)).await.is_err());
+        finished.await.unwrap();
+    }
+
+    #[test]
+    fn a_cause_is_told_with_all_its_sources() {
+        let fault = Fault::internal(Fault::internal("the disk is gone"));
+        assert_eq!(chain(fault.cause().unwrap()), "InternalError: the disk is gone");
+    }
 }
