@@ -92,11 +92,15 @@ impl Action for AttachDisk {
         };
         let instance = ready_instance(tx, &self.instance_id).await?;
         self.may_be_attached(&found, &instance)?;
+        let loser = self.loser(tx, &found, &instance).await?;
         let device = self.free_device(tx, &found.disk).await?;
         // Effect
         let mut disk = found.disk;
         disk.delete_with_instance = self.delete_with_instance.into();
         disks::update(tx, &disk, "Disk:AttachDiskStarted").await?;
+        if let Some(loser) = &loser {
+            disks::detach(tx, &disk.disk_id, loser).await?;
+        }
         disks::attach(tx, &disk.disk_id, &instance.instance_id, &device).await?;
         if !disks::set_status(tx, &disk, "Attaching", "Disk:StateChange").await? {
             return Err(fault("IncorrectDiskStatus"));
@@ -111,9 +115,11 @@ impl AttachDisk {
     fn may_be_attached(&self, found: &Examined, instance: &Instance) -> Result<(), Fault> {
         let disk = &found.disk;
         let is_multi = disk.multi_attach == "Enabled";
-        let is_regional = disk.category == "cloud_regional_disk_auto";
-        if disk.zone_id != instance.zone_id && !is_regional {
+        if disk.zone_id != instance.zone_id && !disk.is_regional() {
             return Err(fault("ResourcesNotInSameZone"));
+        }
+        if disk.is_ephemeral() && !self.delete_with_instance {
+            return Err(fault("InvalidParameter.DeleteWithInstance"));
         }
         if is_multi && self.delete_with_instance {
             return Err(fault("DeleteWithInstance.Conflict"));
@@ -130,19 +136,38 @@ impl AttachDisk {
         if self.force && is_multi {
             return Err(fault("InvalidParameterForce.MultiAttachDiskNotSupported"));
         }
+        if self.force && disk.disk_charge_type == "PrePaid" {
+            return Err(fault("InvalidParameterForce.PrepaidDiskNotSupported"));
+        }
+        // Documented: only regional disks.
+        if self.force && !disk.is_regional() {
+            return Err(fault("InvalidParameterForce.DiskCategoryNotSupported"));
+        }
         if !bool::from(disk.portable) {
             return Err(fault("DiskNotPortable"));
+        }
+        let busy =
+            || fault("IncorrectDiskStatus").with("The current status of the disk does not support this operation.");
+        // A reset goes on under an unchanged status; its timer is the disk's only one.
+        if found.is_held_exclusively() {
+            return Err(busy());
         }
         let may_join = is_multi && disk.status == "In_use" && found.attachments < MOST_ATTACHMENTS;
         match disk.status.as_str() {
             "Available" => Ok(()),
             _ if may_join => Ok(()),
+            "In_use" if self.force => Ok(()),
             _ if is_multi && found.attachments >= MOST_ATTACHMENTS => Err(fault("DiskAttachedNumberExceeded")),
-            _ => {
-                Err(fault("IncorrectDiskStatus")
-                    .with("The current status of the disk does not support this operation."))
-            }
+            _ => Err(busy()),
         }
+    }
+
+    /// The instance, in another zone, that Force takes the disk from.
+    async fn loser(&self, tx: &mut Tx<'_>, found: &Examined, winner: &Instance) -> Result<Option<String>, Fault> {
+        let Some(holder) = found.instance_id.as_deref().filter(|_| self.force) else { return Ok(None) };
+        let in_same_zone =
+            instances::find(tx, holder).await?.is_some_and(|found| found.instance.zone_id == winner.zone_id);
+        if in_same_zone { Err(fault("InvalidInstance.ZoneConflict")) } else { Ok(Some(holder.to_owned())) }
     }
 
     async fn free_device(&self, tx: &mut Tx<'_>, disk: &Disk) -> Result<String, Fault> {
@@ -195,6 +220,12 @@ impl Action for DetachDisk {
         }
         if !attachments.iter().any(|attachment| attachment.instance_id == self.instance_id) {
             return Err(fault("DependencyViolation"));
+        }
+        if found.disk.is_ephemeral() {
+            return Err(fault("InvalidOperation.DiskCategoryUnsupported"));
+        }
+        if found.disk.multi_attach == "Enabled" && self.delete_with_instance == Some(true) {
+            return Err(fault("DeleteWithInstance.Conflict"));
         }
         if found.disk.is_system() && instance.status != "Stopped" {
             return Err(fault("IncorrectInstanceStatus"));

@@ -138,10 +138,16 @@ impl Action for ResetDisk {
         let Some(source) = snapshots::find(tx, &self.snapshot_id).await? else {
             return Err(fault("InvalidSnapshotId.NotFound"));
         };
-        if found.is_held_exclusively() {
-            return Err(fault("InvalidOperation.DiskResetInProgress"));
+        if found.is_held() {
+            let by_itself = row_locks::is_held_by(tx, &self.disk_id, &self.disk_id).await?;
+            let is_resetting = by_itself && found.disk.status != "ReIniting";
+            return Err(fault(if is_resetting {
+                "InvalidOperation.DiskResetInProgress"
+            } else {
+                "Operation.Conflict"
+            }));
         }
-        if found.is_held() || source.is_held_exclusively() {
+        if source.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
         let is_copy = !source.snapshot.source_snapshot_id.is_empty();

@@ -10,7 +10,7 @@ use crate::api::common::{Empty, check_given, is_description, is_name};
 use crate::config::Unknown;
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Disk, Examined};
-use crate::store::row_locks::RowLocks;
+use crate::store::row_locks::{self, RowLocks};
 use crate::store::snapshots::{self, OfDisk};
 use crate::store::tombstones;
 use crate::store::tx::Tx;
@@ -159,5 +159,7 @@ pub async fn release(tx: &mut Tx<'_>, disk: &Disk) -> Result<(), Fault> {
             return Err(fault("Operation.Conflict"));
         }
     }
+    // One that is still being made holds the snapshot that it is made from.
+    row_locks::release(tx, &disk.disk_id).await?;
     if disks::delete(tx, disk).await? { Ok(()) } else { Err(fault("Operation.Conflict")) }
 }

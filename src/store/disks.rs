@@ -69,6 +69,18 @@ impl Disk {
         self.disk_type == "system"
     }
 
+    /// Of the kind that lives and dies with its instance and has no snapshots.
+    #[must_use]
+    pub fn is_ephemeral(&self) -> bool {
+        self.category.starts_with("elastic_ephemeral_disk")
+    }
+
+    /// Of the kind that lives in several zones of its region at once.
+    #[must_use]
+    pub fn is_regional(&self) -> bool {
+        self.category == "cloud_regional_disk_auto"
+    }
+
     /// Of the ESSD family, whose snapshots are usable at once and may run side by side.
     #[must_use]
     pub fn is_essd_family(&self) -> bool {

@@ -199,6 +199,20 @@ pub async fn is_held(tx: &mut Tx<'_>, resource_id: &str, mode: Mode) -> Result<b
     Ok(held != 0)
 }
 
+/// Whether this holder has a stored lock on the row.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn is_held_by(tx: &mut Tx<'_>, resource_id: &str, holder: &str) -> Result<bool, Fault> {
+    let held: i64 =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM row_locks WHERE resource_id = $1 AND holder = $2)")
+            .bind(resource_id)
+            .bind(holder)
+            .fetch_one(tx.conn())
+            .await?;
+    Ok(held != 0)
+}
+
 /// Locks a row for a task or an operator until [`release`]; part of the transaction that starts the task.
 ///
 /// # Errors

@@ -4,6 +4,7 @@
 
 mod coverage;
 mod crash;
+mod disk_rules;
 mod disks;
 mod gateway;
 mod golden;

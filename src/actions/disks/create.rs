@@ -61,6 +61,8 @@ pub const CATEGORIES: [&str; 9] = [
     "elastic_ephemeral_disk_standard",
     "elastic_ephemeral_disk_premium",
 ];
+/// The meaning of MissingParameter that is not about the size.
+const NO_ZONE: usize = 1;
 const PERFORMANCE_LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
 
 /// The sizes in GiB that a category allows, for ESSDs at a performance level.
@@ -77,6 +79,13 @@ pub fn sizes(category: &str, performance_level: &str) -> RangeInclusive<i64> {
         ("cloud_regional_disk_auto", _) => 10..=65_536,
         _ => 64..=8_192,
     }
+}
+
+/// The IOPS that may be provisioned on top of the baseline of a size. Documented: 50,000 at most, both together no more
+/// than 1,000 for each GiB, and none below 4 GiB.
+fn provisioned_iops(size: i64) -> RangeInclusive<i64> {
+    let baseline = (1_800 + 50 * size).clamp(3_000, 50_000);
+    0..=if size < 4 { 0 } else { (1_000 * size - baseline).min(50_000) }
 }
 
 impl Action for CreateDisk {
@@ -98,7 +107,8 @@ impl Action for CreateDisk {
         check_given(self.multi_attach.as_deref(), is_switch, "InvalidParameter.MultiAttach")?;
         match (&self.zone_id, &self.instance_id) {
             (Some(_), Some(_)) => return Err(fault("InvalidParam.ZoneIdAndInstanceId.Conflict")),
-            (None, None) => return Err(Fault::missing("ZoneId")),
+            (Some(_), None) if self.is_regional() => return Err(fault("InvalidZoneId.DiskCategoryUnsupported")),
+            (None, None) if !self.is_regional() => return Err(Fault::missing("ZoneId").variant(NO_ZONE)),
             _ => {}
         }
         if self.size.is_none() && self.snapshot_id.is_none() {
@@ -107,7 +117,8 @@ impl Action for CreateDisk {
         if self.size.is_some_and(|size| size < 1) {
             return Err(fault("InvalidSize.ValueNotSupported"));
         }
-        if self.encrypted == Some(false) && self.kms_key_id.is_some() {
+        let is_plain = !self.encrypted.unwrap_or(self.snapshot_id.is_some());
+        if is_plain && self.kms_key_id.is_some() {
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
         }
         self.check_category()?;
@@ -133,7 +144,12 @@ impl Action for CreateDisk {
         let zone_id = match (&instance, &self.zone_id) {
             (Some(instance), _) => instance.zone_id.clone(),
             (None, Some(zone)) if region.has_zone(zone) => zone.clone(),
+            (None, None) if self.is_regional() => String::new(),
             (None, _) => return Err(fault("InvalidZoneId.NotFound")),
+        };
+        let device = match &instance {
+            Some(instance) => Some(disk_attachments::free_device(tx, &instance.instance_id).await?),
+            None => None,
         };
         let disk = self.disk_of(tx, region, zone_id, source.as_ref())?;
         let tags = tags_to_set(&self.tag)?;
@@ -153,8 +169,7 @@ impl Action for CreateDisk {
             creation_time: disk.creation_time,
         };
         tags::set(tx, &tagged, &tags).await?;
-        if let Some(instance) = &instance {
-            let device = disk_attachments::free_device(tx, &instance.instance_id).await?;
+        if let (Some(instance), Some(device)) = (instance, device) {
             disks::attach(tx, &disk.disk_id, &instance.instance_id, &device).await?;
         }
         let due = tx.now.plus_millis(tx.config().lifecycle.disk_ms.into());
@@ -174,6 +189,10 @@ impl CreateDisk {
         self.disk_category.as_deref().unwrap_or("cloud")
     }
 
+    fn is_regional(&self) -> bool {
+        self.category() == "cloud_regional_disk_auto"
+    }
+
     /// Parameters that only some categories take.
     fn check_category(&self) -> Result<(), Fault> {
         let category = self.category();
@@ -183,8 +202,8 @@ impl CreateDisk {
         if self.provisioned_iops.is_some() && category != "cloud_auto" && category != "cloud_regional_disk_auto" {
             return Err(fault("ProvisionedIopsForDiskCategoryUnsupported"));
         }
-        if self.provisioned_iops.is_some_and(|iops| !(0..=100_000).contains(&iops)) {
-            return Err(fault("InvalidProvisionedIops.LimitExceed"));
+        if self.snapshot_id.is_some() && category.starts_with("elastic_ephemeral_disk") {
+            return Err(fault("InvalidOperation.CreateFromSnapshotUnsupported"));
         }
         let is_multi = self.multi_attach.as_deref() == Some("Enabled");
         if self.bursting_enabled == Some(true) && category != "cloud_auto" {
@@ -215,16 +234,7 @@ impl CreateDisk {
             ("cloud_essd", None) => "PL1",
             _ => "",
         };
-        let least = source.map_or(0, |found| found.snapshot.source_disk_size);
-        let size = self.size.unwrap_or(least).max(least);
-        if !sizes(category, level).contains(&size) {
-            let is_level_too_high = matches!(level, "PL2" | "PL3") && sizes(category, "PL1").contains(&size);
-            return Err(fault(if is_level_too_high {
-                "OperationDenied.PerformanceLevelNotMatch"
-            } else {
-                "InvalidDiskSize.NotSupported"
-            }));
-        }
+        let size = self.size_of(level, source)?;
         let (encrypted, kms_key_id) = self.encryption(source)?;
         let is_attached = self.instance_id.is_some();
         Ok(Disk {
@@ -263,13 +273,34 @@ impl CreateDisk {
         })
     }
 
+    /// Documented: that of the snapshot where it is the larger one.
+    fn size_of(&self, level: &str, source: Option<&Referenced>) -> Result<i64, Fault> {
+        let least = source.map_or(0, |found| found.snapshot.source_disk_size);
+        let size = self.size.unwrap_or(least).max(least);
+        if !sizes(self.category(), level).contains(&size) {
+            let is_level_too_high = matches!(level, "PL2" | "PL3") && sizes(self.category(), "PL1").contains(&size);
+            return Err(fault(if is_level_too_high {
+                "OperationDenied.PerformanceLevelNotMatch"
+            } else {
+                "InvalidDiskSize.NotSupported"
+            }));
+        }
+        if self.provisioned_iops.is_some_and(|iops| !provisioned_iops(size).contains(&iops)) {
+            return Err(fault("InvalidProvisionedIops.LimitExceed"));
+        }
+        Ok(size)
+    }
+
     /// Decision 35: inherited from the snapshot; a plain snapshot may become an encrypted disk, never the reverse.
     fn encryption(&self, source: Option<&Referenced>) -> Result<(bool, String), Fault> {
         let inherited = source.map(|found| &found.snapshot).filter(|snapshot| snapshot.encrypted.into());
         if inherited.is_some() && self.encrypted == Some(false) {
             return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
         }
-        let encrypted = inherited.is_some() || self.encrypted.unwrap_or(self.kms_key_id.is_some());
+        if inherited.is_none() && self.encrypted.is_none() && self.kms_key_id.is_some() {
+            return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
+        }
+        let encrypted = inherited.is_some() || self.encrypted.unwrap_or(false);
         let inherited_key = inherited.map(|snapshot| snapshot.kms_key_id.clone());
         Ok((encrypted, self.kms_key_id.clone().or(inherited_key).unwrap_or_default()))
     }
@@ -288,4 +319,15 @@ pub async fn usable_source(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Referen
     }
     let is_usable = bool::from(found.snapshot.available) && tx.now >= found.snapshot.cut_time;
     if is_usable { Ok(found) } else { Err(fault("InvalidSnapshotId.NotReady")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::provisioned_iops;
+
+    #[test]
+    fn provisioned_iops_grow_with_the_size_above_the_baseline() {
+        let most = |size| *provisioned_iops(size).end();
+        assert_eq!([1, 3, 4, 40, 64, 65_536].map(most), [0, 0, 1_000, 36_200, 50_000, 50_000]);
+    }
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::create::CATEGORIES;
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, tags_to_match, total_of};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
+use crate::regions::REGIONS;
 use crate::store::disks::{self, Attachment, Disk};
 use crate::store::filter::{self, Filter};
 use crate::store::tags::{self, ResourceType, TagRow};
@@ -17,6 +17,18 @@ use crate::wire::params::JsonList;
 
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 500 };
 const MOST_IDS: usize = 100;
+const TYPES: [&str; 2] = ["system", "data"];
+/// The last four are of disks that this daemon never makes: valid, and matching none.
+#[rustfmt::skip]
+const CATEGORIES: [&str; 13] = [
+    "cloud", "cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud_auto", "cloud_essd_entry",
+    "cloud_regional_disk_auto", "elastic_ephemeral_disk_standard", "elastic_ephemeral_disk_premium",
+    "local_ssd_pro", "local_hdd_pro", "ephemeral", "ephemeral_ssd",
+];
+const STATUSES: [&str; 6] = ["In_use", "Available", "Attaching", "Detaching", "Creating", "ReIniting"];
+const CHARGE_TYPES: [&str; 2] = ["PrePaid", "PostPaid"];
+const MULTI_ATTACH: [&str; 3] = ["Disabled", "Enabled", "LegacyShared"];
+const LOCK_REASONS: [&str; 2] = ["financial", "security"];
 /// Documented for disks that are paid by use: they never expire.
 const NEVER: &str = "2999-09-08T16:00Z";
 
@@ -70,17 +82,28 @@ impl Action for DescribeDisks {
         if self.disk_ids.as_ref().is_some_and(|ids| ids.0.len() > MOST_IDS) {
             return Err(fault("InvalidDiskIds.Malformed"));
         }
-        check_one_of(self.disk_type.as_deref(), &["all", "system", "data"], "InvalidDiskType.ValueNotSupported")?;
-        let is_known = |text: &str| text == "all" || text.starts_with("ephemeral") || CATEGORIES.contains(&text);
-        if self.category.as_deref().is_some_and(|text| !is_known(text)) {
-            return Err(fault("InvalidCategory.ValueNotSupported"));
+        let all = |value: Option<&str>| value.is_some_and(|text| text.eq_ignore_ascii_case("all"));
+        for (value, known, code) in [
+            (self.disk_type.as_deref(), TYPES.as_slice(), "InvalidDiskType.ValueNotSupported"),
+            (self.category.as_deref(), &CATEGORIES, "InvalidCategory.ValueNotSupported"),
+            (self.status.as_deref(), &STATUSES, "InvalidStatus.ValueNotSupported"),
+        ] {
+            if value.is_some() && !all(value) && stored(value, known).is_none() {
+                return Err(fault(code));
+            }
         }
-        let statuses = ["in_use", "available", "attaching", "detaching", "creating", "reiniting", "all"];
-        check_one_of(self.status.as_deref(), &statuses, "InvalidStatus.ValueNotSupported")?;
-        check_one_of(self.disk_charge_type.as_deref(), &["prepaid", "postpaid"], "InvalidDiskChargeType.NotFound")?;
-        check_one_of(self.lock_reason.as_deref(), &["financial", "security"], "InvalidLockReason.NotFound")?;
-        let switches = ["enabled", "disabled", "legacyshared"];
-        check_one_of(self.multi_attach.as_deref(), &switches, "InvalidParameter.MultiAttach")?;
+        for (value, known, code) in [
+            (self.disk_charge_type.as_deref(), CHARGE_TYPES.as_slice(), "InvalidDiskChargeType.NotFound"),
+            (self.lock_reason.as_deref(), &LOCK_REASONS, "InvalidLockReason.NotFound"),
+            (self.multi_attach.as_deref(), &MULTI_ATTACH, "InvalidParameter.MultiAttach"),
+        ] {
+            if value.is_some() && stored(value, known).is_none() {
+                return Err(fault(code));
+            }
+        }
+        if self.zone_id.as_deref().is_some_and(|zone| !REGIONS.iter().any(|region| region.has_zone(zone))) {
+            return Err(fault("InvalidZoneId.NotFound"));
+        }
         for KeyValue { key, value } in &self.filter {
             if !matches!(key.as_str(), "CreationStartTime" | "CreationEndTime") {
                 return Err(fault("InvalidFilterKey.NotFound"));
@@ -145,22 +168,19 @@ impl DescribeDisks {
         if let Some(JsonList(ids)) = &self.disk_ids {
             filter.any("disks.disk_id", ids.iter().map(String::as_str));
         }
-        let given = |value: &'_ Option<String>| value.clone().filter(|text| !text.eq_ignore_ascii_case("all"));
         filter.is_given("zone_id", self.zone_id.as_deref());
-        filter.is_given("type", given(&self.disk_type).as_deref());
-        filter.is_given("category", given(&self.category).as_deref());
-        if let Some(status) = given(&self.status) {
-            filter.condition("status = ? COLLATE NOCASE", [status.as_str().into()]);
-        }
+        filter.is_given("type", stored(self.disk_type.as_deref(), &TYPES));
+        filter.is_given("category", stored(self.category.as_deref(), &CATEGORIES));
+        filter.is_given("status", stored(self.status.as_deref(), &STATUSES));
         filter.is_given("source_snapshot_id", self.snapshot_id.as_deref());
         filter.is_given("portable", self.portable);
         filter.is_given("delete_with_instance", self.delete_with_instance);
         filter.is_given("delete_auto_snapshot", self.delete_auto_snapshot);
         filter.is_given("enable_auto_snapshot", self.enable_auto_snapshot);
-        filter.is_given("disk_charge_type", self.disk_charge_type.as_deref());
+        filter.is_given("disk_charge_type", stored(self.disk_charge_type.as_deref(), &CHARGE_TYPES));
         filter.is_given("resource_group_id", self.resource_group_id.as_deref());
         filter.is_given("kms_key_id", self.kms_key_id.as_deref());
-        filter.is_given("multi_attach", self.multi_attach.as_deref());
+        filter.is_given("multi_attach", stored(self.multi_attach.as_deref(), &MULTI_ATTACH));
         filter.is_given("performance_level", self.performance_level.as_deref());
         // As for snapshots, only true filters: the documented default false cannot hide the encrypted ones.
         filter.is_given("encrypted", self.encrypted.then_some(true));
@@ -187,6 +207,12 @@ impl DescribeDisks {
         }
         filter
     }
+}
+
+/// A value as it is stored, whatever the case it was sent in; `all` is none of them and filters nothing.
+fn stored<'k>(value: Option<&str>, known: &[&'k str]) -> Option<&'k str> {
+    let value = value?;
+    known.iter().copied().find(|known| known.eq_ignore_ascii_case(value))
 }
 
 #[derive(Debug, Serialize)]
@@ -297,12 +323,12 @@ impl Item {
             attached_time: attachment.attached_time.to_seconds(),
         };
         let list = || attachments.iter().map(attached).collect::<Vec<_>>();
-        // Documented: a device is told only while In_use or Detaching, and never for a multi-attach disk.
-        let single = attachments.first().filter(|_| row.multi_attach != "Enabled");
-        let told = single.filter(|_| matches!(row.status.as_str(), "In_use" | "Detaching" | "ReIniting"));
+        // Documented: told only while In_use or Detaching, and never for a multi-attach disk.
+        let is_told = row.multi_attach != "Enabled" && matches!(row.status.as_str(), "In_use" | "Detaching");
+        let told = attachments.first().filter(|_| is_told);
         let time = |instant: Option<Timestamp>| instant.map(Timestamp::to_seconds).unwrap_or_default();
         Self {
-            instance_id: single.map(|attachment| attachment.instance_id.clone()).unwrap_or_default(),
+            instance_id: told.map(|attachment| attachment.instance_id.clone()).unwrap_or_default(),
             device: told.map(|attachment| attachment.device.clone()).unwrap_or_default(),
             mount_instance_num: attachments.len(),
             mount_instances: MountInstances { mount_instance: list() },
