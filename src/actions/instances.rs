@@ -11,7 +11,7 @@ use crate::api::common::{Empty, check_one_of};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
 use crate::store::instances::{self, Instance};
-use crate::store::row_locks::{Mode, RowLocks};
+use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use describe::DescribeInstances;
@@ -164,7 +164,9 @@ impl Action for DeleteInstance {
                 release(tx, &found.disk).await?;
                 continue;
             }
+            // Whatever was going on with it ends here, so its locks go with its timer.
             timers::clear(tx, TimerKind::DiskFinish, &found.disk.disk_id).await?;
+            row_locks::release(tx, &found.disk.disk_id).await?;
             let is_free = found.attachments <= 1;
             if is_free && !disks::set_status(tx, &found.disk, "Available", "Disk:DetachDiskCompleted").await? {
                 return Err(fault("Operation.Conflict"));
