@@ -238,6 +238,13 @@ pub fn check_one_of(value: Option<&str>, allowed: &[&str], code: &'static str) -
     }
 }
 
+/// The vendor's spelling, one of `allowed`, of a value that came in whatever case.
+#[must_use]
+pub fn spelled(value: Option<&str>, allowed: &[&'static str]) -> Option<&'static str> {
+    let value = value?;
+    allowed.iter().copied().find(|known| known.eq_ignore_ascii_case(value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

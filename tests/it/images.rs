@@ -90,6 +90,61 @@ async fn what_cannot_be_made_is_refused() {
 }
 
 #[tokio::test]
+async fn an_instance_with_too_many_snapshots_in_progress_makes_no_image() {
+    let app = TestApp::new().await;
+    let run = [("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"), ("InstanceType", "ecs.g7.large")];
+    let instance = text(&app.ok("RunInstances", &run).await, "/InstanceIdSets/InstanceIdSet/0");
+    let disks = app.ok("DescribeDisks", &[("InstanceId", &instance)]).await;
+    let disk = text(&disks, "/Disks/Disk/0/DiskId");
+    for _ in 0..10 {
+        app.snapshot(&disk).await;
+    }
+    let source = [("InstanceId", instance.as_str())];
+    let before = app.dump().await;
+    app.refused("CreateImage", &source, 403, "TooManySnapshot.Unfinished").await;
+    assert_eq!(app.dump().await, before);
+    app.advance("2s").await;
+    app.ok("CreateImage", &source).await;
+}
+
+#[tokio::test]
+async fn values_of_any_case_are_stored_as_the_vendor_spells_them() {
+    let app = TestApp::new().await;
+    let snapshot = system_snapshot(&app).await;
+    let params =
+        [("SnapshotId", snapshot.as_str()), ("Architecture", "ARM64"), ("BootMode", "uefi"), ("ImageName", "arm")];
+    app.ok("CreateImage", &params).await;
+    app.advance("3s").await;
+    let listed = app.ok("DescribeImages", &[("ImageName", "arm"), ("Architecture", "Arm64")]).await;
+    assert_eq!(text(&listed, "/Images/Image/0/Architecture"), "arm64");
+    assert_eq!(text(&listed, "/Images/Image/0/BootMode"), "UEFI");
+    let bios = [params[0], params[1], ("BootMode", "BIOS")];
+    app.refused("CreateImage", &bios, 400, "InvalidBootMode.NotSupport").await;
+}
+
+#[tokio::test]
+async fn mapped_disks_take_the_devices_that_no_other_names() {
+    let app = TestApp::new().await;
+    let system = system_snapshot(&app).await;
+    let disk = app.attached_disk().await;
+    let data = app.accomplished_snapshot(&disk).await;
+    let params = [
+        ("DiskDeviceMapping.1.SnapshotId", data.as_str()),
+        ("DiskDeviceMapping.1.Device", "/dev/xvdc"),
+        ("DiskDeviceMapping.2.SnapshotId", system.as_str()),
+        ("DiskDeviceMapping.2.DiskType", "System"),
+        ("DiskDeviceMapping.3.SnapshotId", data.as_str()),
+        ("DiskDeviceMapping.4.SnapshotId", data.as_str()),
+    ];
+    let image = text(&app.ok("CreateImage", &params).await, "/ImageId");
+    let listed = app.ok("DescribeImages", &[("ImageId", &image), ("Status", "ALL")]).await;
+    let devices = column(&listed, "/Images/Image/0/DiskDeviceMappings/DiskDeviceMapping", "Device");
+    assert_eq!(devices, ["/dev/xvda", "/dev/xvdc", "/dev/xvdb", "/dev/xvdd"]);
+    let denied = [("DiskDeviceMapping.1.SnapshotId", data.as_str()), ("DiskDeviceMapping.1.DiskType", "system")];
+    app.refused("CreateImage", &denied, 403, "OperationDenied").await;
+}
+
+#[tokio::test]
 async fn a_client_token_makes_one_image() {
     let app = TestApp::new().await;
     let snapshot = system_snapshot(&app).await;

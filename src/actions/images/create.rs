@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::actions::disk_attachments::device;
 use crate::actions::snapshots::{may_be_snapshotted, snapshot_for_image};
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, check_one_of, is_description, is_name, tags_to_set};
+use crate::api::common::{Tag, check_given, check_one_of, is_description, is_name, spelled, tags_to_set};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -62,6 +62,8 @@ pub struct Created {
     image_id: String,
 }
 
+const ARCHITECTURES: [&str; 3] = ["i386", "x86_64", "arm64"];
+const BOOT_MODES: [&str; 3] = ["BIOS", "UEFI", "UEFI-Preferred"];
 const MOST_MAPPINGS: usize = 17;
 const LARGEST_DISK: i64 = 65_536;
 
@@ -74,7 +76,7 @@ impl Action for CreateImage {
         check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
         check_given(self.image_family.as_deref(), is_family, "InvalidImageFamily.Malformed")?;
         check_given(self.image_version.as_deref(), |text| text.len() <= 40, "InvalidImageVersion.Malformed")?;
-        check_one_of(self.architecture.as_deref(), &["i386", "x86_64", "arm64"], "InvalidArchitecture.Malformed")?;
+        check_one_of(self.architecture.as_deref(), &ARCHITECTURES, "InvalidArchitecture.Malformed")?;
         let modes = ["bios", "uefi", "uefi-preferred"];
         check_one_of(self.boot_mode.as_deref(), &modes, "InvalidBootMode.NotSupport")?;
         check_given(self.platform.as_deref(), |text| text.len() <= 40 && text.is_ascii(), "InvalidPlatform.Malformed")?;
@@ -124,8 +126,12 @@ impl Action for CreateImage {
         if count >= tx.config().quotas.images {
             return Err(fault("QuotaExceed.Image"));
         }
-        // Effect
         let image = self.image_of(tx, image_id, name, region_id, size, &source);
+        // Documented: ARM knows UEFI alone.
+        if image.architecture == "arm64" && image.boot_mode == "BIOS" {
+            return Err(fault("InvalidBootMode.NotSupport"));
+        }
+        // Effect
         let mappings: Vec<Mapping> = source.disks.iter().enumerate().map(|(i, disk)| disk.mapping(&image, i)).collect();
         images::insert(tx, &image, &mappings).await?;
         for disk in &source.disks {
@@ -210,22 +216,21 @@ impl CreateImage {
             if size < snapshot.source_disk_size {
                 return Err(fault("InvalidSize.ValueNotSupported"));
             }
-            let is_system = mapping.disk_type.as_deref().unwrap_or(&snapshot.source_disk_type) == "system";
+            let wanted = mapping.disk_type.as_deref().unwrap_or(&snapshot.source_disk_type);
+            let is_system = wanted.eq_ignore_ascii_case("system");
             if is_system && snapshot.source_disk_type != "system" {
-                return Err(fault("InvalidParameter.DiskType"));
+                let is_encrypted = bool::from(snapshot.encrypted);
+                let denied = fault("OperationDenied").variant(1);
+                return Err(if is_encrypted { fault("InvalidParameter.DiskType") } else { denied });
             }
-            let letters = b'b'..=b'z';
-            let given = mapping.device.clone().unwrap_or_else(|| {
-                let number = disks.len();
-                if is_system { device('a') } else { device(letters.clone().nth(number).map_or('z', char::from)) }
-            });
-            let disk = SourceDisk { snapshot, device: given, size };
+            let place = mapping.device.clone().unwrap_or_else(|| self.free_device(is_system, &disks));
+            let disk = SourceDisk { snapshot, device: place, size };
             let is_taken = |other: &SourceDisk| other.device == disk.device;
             if disks.iter().any(is_taken) || system.as_ref().is_some_and(is_taken) {
                 return Err(fault("InvalidDevice.InUse"));
             }
             match (is_system, &system) {
-                (true, Some(_)) => return Err(fault("InvalidParameter.DiskType")),
+                (true, Some(_)) => return Err(fault("InvalidDiskType.ValueNotSupported")),
                 (true, None) => system = Some(disk),
                 (false, _) => disks.push(disk),
             }
@@ -234,6 +239,15 @@ impl CreateImage {
         let system = system.ok_or_else(|| fault("OperationDenied"))?;
         disks.insert(0, system);
         Ok(disks)
+    }
+
+    /// The device of a disk that names none: the first for the system, then the next that no other has or names.
+    fn free_device(&self, is_system: bool, others: &[SourceDisk]) -> String {
+        let is_free = |name: &String| {
+            let named = self.disk_device_mapping.iter().any(|other| other.device.as_ref() == Some(name));
+            !named && others.iter().all(|other| other.device != *name)
+        };
+        if is_system { device('a') } else { ('b'..='z').map(device).find(is_free).unwrap_or_default() }
     }
 
     fn image_of(
@@ -251,7 +265,11 @@ impl CreateImage {
         };
         let platform = self.platform.clone().unwrap_or_else(|| inherited(|image| &image.platform, "Others Linux"));
         let is_windows = platform.to_ascii_lowercase().contains("windows");
-        let made = |given: &Option<String>, inherited: String| given.clone().unwrap_or(inherited);
+        let architecture = spelled(self.architecture.as_deref(), &ARCHITECTURES)
+            .map_or_else(|| inherited(|image| &image.architecture, "x86_64"), str::to_owned);
+        let default_mode = if architecture == "arm64" { "UEFI" } else { "BIOS" };
+        let boot_mode = spelled(self.boot_mode.as_deref(), &BOOT_MODES)
+            .map_or_else(|| inherited(|image| &image.boot_mode, default_mode), str::to_owned);
         Image {
             image_id,
             account_id: tx.account_id().to_owned(),
@@ -265,8 +283,8 @@ impl CreateImage {
             os_name: inherited(|image| &image.os_name, &platform),
             os_type: if is_windows { "windows" } else { "linux" }.to_owned(),
             platform,
-            architecture: made(&self.architecture, inherited(|image| &image.architecture, "x86_64")),
-            boot_mode: made(&self.boot_mode, inherited(|image| &image.boot_mode, "BIOS")),
+            architecture,
+            boot_mode,
             license_type: String::new(),
             imds_support: self
                 .features
@@ -311,7 +329,7 @@ async fn from_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Source, Fau
         if found.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
-        may_be_snapshotted(tx, found)?;
+        may_be_snapshotted(tx, found).map_err(as_of_an_image)?;
         let snapshot = snapshot_for_image(tx, found);
         snapshots::insert(tx, &snapshot).await?;
         ready = ready.max(snapshot.finish_time);
@@ -323,6 +341,16 @@ async fn from_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Source, Fau
         return Err(fault("InvalidInstance.NotFoundSystemDisk"));
     }
     Ok(Source { disks: sources, system, ready })
+}
+
+/// The refusals of CreateSnapshot that the table of this action spells otherwise.
+fn as_of_an_image(refusal: Fault) -> Fault {
+    match refusal.code() {
+        "DiskCategory.OperationNotSupported" => fault("InvalidDiskCategory.CreateImage"),
+        "IncorrectDiskStatus.NeverUsed" => fault("IncorrectInstanceStatus"),
+        "QuotaExceed.ConcurrentSnapshotQuota" => fault("TooManySnapshot.Unfinished"),
+        _ => refusal,
+    }
 }
 
 /// Documented: as a name, and not beginning with what the vendor keeps for itself.

@@ -138,7 +138,7 @@ impl DescribeImages {
         }
         filter.is_given("image_family", self.image_family.as_deref());
         filter.is_given("os_type", self.os_type.as_deref().map(str::to_ascii_lowercase).as_deref());
-        filter.is_given("architecture", self.architecture.as_deref());
+        filter.is_given("architecture", self.architecture.as_deref().map(str::to_ascii_lowercase).as_deref());
         filter.is_given("resource_group_id", self.resource_group_id.as_deref());
         if let Some(snapshot_id) = &self.snapshot_id {
             let mapped = "images.image_id IN (SELECT image_id FROM image_disk_mappings WHERE snapshot_id = ?)";
