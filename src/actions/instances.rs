@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::actions::disks::release;
 use crate::api::action::{Action, Entry, read, write, write_once};
-use crate::api::common::{Empty, check_one_of};
+use crate::api::common::{Empty, spelled};
+use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
 use crate::store::instances::{self, Instance};
@@ -83,8 +84,8 @@ impl Action for StopInstance {
     type Response = Empty;
 
     fn check(&self) -> Result<(), Fault> {
-        check_one_of(self.stopped_mode.as_deref(), &["stopcharging", "keepcharging"], "InvalidParameter")
-            .map_err(|_| Fault::invalid("StoppedMode"))
+        let is_unknown = self.stopped_mode.is_some() && self.mode().is_none();
+        if is_unknown { Err(Fault::invalid("StoppedMode")) } else { Ok(()) }
     }
 
     fn is_dry_run(&self) -> bool {
@@ -96,9 +97,15 @@ impl Action for StopInstance {
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
-        let mode = self.stopped_mode.as_deref().unwrap_or("KeepCharging");
+        let mode = self.mode().unwrap_or("KeepCharging");
         let due = tx.now.plus_millis(tx.config().lifecycle.instance_stop_ms.into());
         change(tx, &instance, "Stopping", mode, due).await
+    }
+}
+
+impl StopInstance {
+    fn mode(&self) -> Option<&'static str> {
+        spelled(self.stopped_mode.as_deref(), &["StopCharging", "KeepCharging"])
     }
 }
 
@@ -107,7 +114,7 @@ async fn change(
     instance: &Instance,
     status: &str,
     mode: &str,
-    due: crate::clock::Timestamp,
+    due: Timestamp,
 ) -> Result<Empty, Fault> {
     if !instances::set_status(tx, instance, status, mode).await? {
         return Err(fault("IncorrectInstanceStatus"));
@@ -143,7 +150,8 @@ impl Action for DeleteInstance {
         // Checks
         let instance = find(tx, &self.instance_id).await?;
         if bool::from(instance.deletion_protection) {
-            return Err(fault("InvalidOperation.DeletionProtection"));
+            let why = "Deletion protection of the instance is on.";
+            return Err(fault("InvalidOperation.DeletionProtection").with(why));
         }
         match instance.status.as_str() {
             "Stopped" => {}
@@ -160,14 +168,15 @@ impl Action for DeleteInstance {
         // Effect
         for found in &attached {
             disks::detach(tx, &found.disk.disk_id, &self.instance_id).await?;
-            if bool::from(found.disk.delete_with_instance) {
+            // A disk that another instance has as well stays with that one.
+            let is_free = found.attachments <= 1;
+            if is_free && bool::from(found.disk.delete_with_instance) {
                 release(tx, &found.disk).await?;
                 continue;
             }
             // Whatever was going on with it ends here, so its locks go with its timer.
             timers::clear(tx, TimerKind::DiskFinish, &found.disk.disk_id).await?;
             row_locks::release(tx, &found.disk.disk_id).await?;
-            let is_free = found.attachments <= 1;
             if is_free && !disks::set_status(tx, &found.disk, "Available", "Disk:DetachDiskCompleted").await? {
                 return Err(fault("Operation.Conflict"));
             }

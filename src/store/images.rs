@@ -1,6 +1,6 @@
 //! Images and the snapshots that they map; never decides whether a change is allowed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::FromRow;
 
@@ -267,6 +267,28 @@ pub async fn delete(tx: &mut Tx<'_>, image: &Image) -> Result<bool, Fault> {
         snapshots::refresh_usage(tx, snapshot_id).await?;
     }
     Ok(hit)
+}
+
+/// The operating system of an image.
+#[derive(Clone, Debug, FromRow)]
+pub struct System {
+    image_id: String,
+    /// linux or windows.
+    pub os_type: String,
+    pub os_name: String,
+}
+
+/// The operating systems of these images, by image; one that is gone has none.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn systems_of(tx: &mut Tx<'_>, image_ids: &[&str]) -> Result<HashMap<String, System>, Fault> {
+    let mut filter = Filter::default();
+    filter.any("image_id", image_ids.iter().copied());
+    let sql = format!("SELECT image_id, os_type, os_name FROM images WHERE {}", filter.conditions());
+    let query = bind!(sqlx::query_as::<_, System>(sqlx::AssertSqlSafe(sql)), filter.values());
+    let systems = query.fetch_all(tx.conn()).await?.into_iter();
+    Ok(systems.map(|system| (system.image_id.clone(), system)).collect())
 }
 
 /// Which of these images the caller's instances have.

@@ -172,12 +172,3 @@ pub async fn delete(tx: &mut Tx<'_>, instance: &Instance) -> Result<bool, Fault>
     let statement = effect(tx, SQL, instance.subject(), "Instance:StateChange", "Deleted").bind(&instance.status);
     tx.execute_guarded(statement, GUARD).await
 }
-
-/// How many instances an image has.
-///
-/// # Errors
-/// 500 `InternalError` when the database fails.
-pub async fn count_of_image(tx: &mut Tx<'_>, image_id: &str) -> Result<i64, Fault> {
-    let query = sqlx::query_scalar("SELECT COUNT(*) FROM instances WHERE image_id = $1").bind(image_id);
-    Ok(query.fetch_one(tx.conn()).await?)
-}

@@ -71,6 +71,63 @@ async fn an_instance_stops_starts_and_is_deleted() {
 }
 
 #[tokio::test]
+async fn disks_made_from_an_encrypted_image_are_encrypted_with_its_key() {
+    let app = TestApp::new().await;
+    let key = ("SystemDisk.KMSKeyId", "key-1");
+    let id = run(&app, &[key, ("DataDisk.1.Size", "20"), ("DataDisk.1.Encrypted", "true")]).await.remove(0);
+    let image = text(&app.ok("CreateImage", &[("InstanceId", &id)]).await, "/ImageId");
+    app.advance("5s").await;
+    let copy = app.ok("RunInstances", &[("ImageId", &image), TYPE]).await;
+    let copy = text(&copy, "/InstanceIdSets/InstanceIdSet/0");
+    for (kind, key) in [("system", "key-1"), ("data", "")] {
+        let disks = app.ok("DescribeDisks", &[("InstanceId", &copy), ("DiskType", kind)]).await;
+        assert_eq!(disks.pointer("/Disks/Disk/0/Encrypted"), Some(&true.into()), "{kind}");
+        assert_eq!(text(&disks, "/Disks/Disk/0/KMSKeyId"), key, "{kind}");
+    }
+    let plain = [("ImageId", image.as_str()), TYPE, ("SystemDisk.Encrypted", "false")];
+    app.refused("RunInstances", &plain, 400, "InvalidEncrypted.NotMatchSnapshot").await;
+}
+
+#[tokio::test]
+async fn refusals_tell_their_reason_in_the_code_and_the_text() {
+    let app = TestApp::new().await;
+    let snapshot = app.accomplished_snapshot(&app.attached_disk().await).await;
+    let (data, source) = (("DataDisk.1.Size", "40"), ("DataDisk.1.SnapshotId", snapshot.as_str()));
+    let level = ("DataDisk.1.PerformanceLevel", "PL3");
+    for (params, status, code) in [
+        (&[("SystemDisk.PerformanceLevel", "PL9")][..], 400, "InvalidPerformanceLevel.Malformed"),
+        (&[("SystemDisk.Size", "70000")], 400, "InvalidSystemDiskSize.ValueNotSupported"),
+        (&[data, level], 403, "OperationDenied.PerformanceLevelNotMatch"),
+        (&[source, ("DataDisk.1.Size", "1")], 403, "InvalidDiskSize.TooSmall"),
+        (&[data, ("DataDisk.1.Device", "/dev/xvda")], 403, "InvalidDevice.InUse"),
+    ] {
+        let answer = app.refused("RunInstances", &[&[IMAGE, TYPE], params].concat(), status, code).await;
+        assert!(!answer.message().is_empty(), "{code}");
+    }
+    let family = [("ImageFamily", "none"), TYPE];
+    app.refused("RunInstances", &family, 403, "InvalidImageFamily.MissingAvailableImage").await;
+    let id = run(&app, &[("DeletionProtection", "true")]).await.remove(0);
+    let delete = [("InstanceId", id.as_str()), ("Force", "true")];
+    let answer = app.refused("DeleteInstance", &delete, 403, "InvalidOperation.DeletionProtection").await;
+    assert!(!answer.message().is_empty());
+}
+
+#[tokio::test]
+async fn an_instance_shows_its_system_and_what_its_type_has() {
+    let app = TestApp::new().await;
+    let windows = ("ImageId", "win2022_21H2_x64_dtc_en-us_40G_alibase_20260101.vhd");
+    let body = app.ok("RunInstances", &[windows, ("InstanceType", "ecs.r7.2xlarge")]).await;
+    let instance = shown(&app, &text(&body, "/InstanceIdSets/InstanceIdSet/0")).await;
+    assert_eq!(text(&instance, "/OSType"), "windows");
+    assert!(text(&instance, "/OSName").starts_with("Windows Server"));
+    assert_eq!(instance.pointer("/Cpu"), Some(&8.into()));
+    assert_eq!(instance.pointer("/Memory"), Some(&65_536.into()));
+    let id = text(&instance, "/InstanceId");
+    app.ok("StopInstance", &[("InstanceId", &id), ("StoppedMode", "stopcharging")]).await;
+    assert_eq!(text(&shown(&app, &id).await, "/StoppedMode"), "StopCharging");
+}
+
+#[tokio::test]
 async fn what_cannot_run_is_refused_and_leaves_nothing() {
     let app = TestApp::new().await;
     let before = app.dump().await;

@@ -7,6 +7,7 @@ use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, 
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::filter::{self, Filter};
+use crate::store::images::{self, System};
 use crate::store::instances::{self, Instance};
 use crate::store::tags::{self, ResourceType, TagRow};
 use crate::store::tx::Tx;
@@ -65,9 +66,9 @@ impl Action for DescribeInstances {
         for KeyValue { key, value } in &self.filter {
             if !matches!(key.as_str(), "CreationStartTime" | "CreationEndTime" | "ExpiredStartTime" | "ExpiredEndTime")
             {
-                return Err(fault("InvalidFilterKey.NotFound"));
+                return Err(fault("InvalidFilterKey.NotFound").with(key));
             }
-            Timestamp::parse(value).ok_or_else(|| fault("InvalidFilterValue"))?;
+            Timestamp::parse(value).ok_or_else(|| fault("InvalidFilterValue").with(key))?;
         }
         tags_to_match(&self.tag).map(drop)?;
         self.paging().page(LIMITS).map(drop)
@@ -93,7 +94,12 @@ impl Action for DescribeInstances {
         let fields = paging.fields(&page, &listing, total);
         let ids: Vec<&str> = listing.rows.iter().map(|row| row.instance_id.as_str()).collect();
         let mut tags = tags::of_all(tx, &ids).await?;
-        let item = |row: Instance| Item::of(tags.remove(&row.instance_id).unwrap_or_default(), row);
+        let image_ids: Vec<&str> = listing.rows.iter().map(|row| row.image_id.as_str()).collect();
+        let systems = images::systems_of(tx, &image_ids).await?;
+        let item = |row: Instance| {
+            let tags = tags.remove(&row.instance_id).unwrap_or_default();
+            Item::of(tags, systems.get(&row.image_id), row)
+        };
         Ok(Described {
             next_token: fields.next_token,
             page_number: fields.page_number,
@@ -202,7 +208,11 @@ struct Item {
     zone_id: String,
     image_id: String,
     #[serde(rename = "OSType")]
-    os_type: &'static str,
+    os_type: String,
+    #[serde(rename = "OSName")]
+    os_name: String,
+    #[serde(rename = "OSNameEn")]
+    os_name_en: String,
     instance_charge_type: String,
     instance_network_type: &'static str,
     internet_charge_type: &'static str,
@@ -253,14 +263,19 @@ struct OperationLocks {
 }
 
 impl Item {
-    fn of(tags: Vec<TagRow>, row: Instance) -> Self {
+    fn of(tags: Vec<TagRow>, system: Option<&System>, row: Instance) -> Self {
         let some = |text: String| if text.is_empty() { Vec::new() } else { vec![text] };
         let family = row.instance_type.rsplit_once('.').map_or("", |(family, _)| family);
+        let (cpu, memory) = nominal(&row.instance_type);
+        // An image that was deleted with Force tells no more of its system.
+        let (os_type, os_name) = system.map_or(("linux", ""), |system| (&system.os_type, &system.os_name));
         Self {
             instance_type_family: family.to_owned(),
-            cpu: 2,
-            memory: 8_192,
-            os_type: if row.image_id.starts_with("win") { "windows" } else { "linux" },
+            cpu,
+            memory,
+            os_type: os_type.to_owned(),
+            os_name: os_name.to_owned(),
+            os_name_en: os_name.to_owned(),
             instance_network_type: "vpc",
             internet_charge_type: "PayByTraffic",
             io_optimized: true,
@@ -296,4 +311,21 @@ impl Item {
             resource_group_id: row.resource_group_id,
         }
     }
+}
+
+/// Processors and MiB that the name of a type tells: `ecs.g7.2xlarge` has 8, and the g series 4 GiB for each.
+fn nominal(instance_type: &str) -> (i64, i64) {
+    let mut parts = instance_type.split('.').skip(1);
+    let (family, size) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let cpu = match size.strip_suffix("xlarge") {
+        Some(times) => 4 * times.parse::<u16>().map_or(1, i64::from),
+        None if size == "large" => 2,
+        None => 1,
+    };
+    let gib = match family.bytes().next() {
+        Some(b'c') => 2,
+        Some(b'r') => 8,
+        _ => 4,
+    };
+    (cpu, cpu * gib * 1_024)
 }

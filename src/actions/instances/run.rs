@@ -15,6 +15,7 @@ use crate::store::row_locks::{Mode, RowLocks};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
+use plans::{DataDisk, SystemDisk};
 
 /// Makes and starts instances.
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,35 +51,6 @@ pub struct RunInstances {
     dry_run: bool,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct SystemDisk {
-    size: Option<i64>,
-    category: Option<String>,
-    disk_name: Option<String>,
-    description: Option<String>,
-    performance_level: Option<String>,
-    encrypted: Option<bool>,
-    #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DataDisk {
-    size: Option<i64>,
-    category: Option<String>,
-    disk_name: Option<String>,
-    description: Option<String>,
-    performance_level: Option<String>,
-    encrypted: Option<bool>,
-    #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-    snapshot_id: Option<String>,
-    device: Option<String>,
-    delete_with_instance: Option<bool>,
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Started {
@@ -92,11 +64,6 @@ struct InstanceIdSets {
 }
 
 const MOST_INSTANCES: i64 = 100;
-const SMALLEST_SYSTEM_DISK: i64 = 20;
-const DEFAULT_SYSTEM_DISK: i64 = 40;
-const DEFAULT_CATEGORY: &str = "cloud_essd";
-const CATEGORIES: [&str; 6] =
-    ["cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud", "cloud_auto", "cloud_essd_entry"];
 
 impl Action for RunInstances {
     const NAME: &'static str = "RunInstances";
@@ -125,25 +92,12 @@ impl Action for RunInstances {
         let charges = ["prepaid", "postpaid"];
         check_one_of(self.instance_charge_type.as_deref(), &charges, "InvalidParameter")
             .map_err(|_| Fault::invalid("InstanceChargeType"))?;
-        let system = self.system_disk.iter().map(|disk| (&disk.disk_name, &disk.description));
-        let data = self.data_disk.iter().map(|disk| (&disk.disk_name, &disk.description));
-        for (name, description) in system.chain(data) {
-            check_given(name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
-            check_given(description.as_deref(), is_description, "InvalidDiskDescription.Malformed")?;
-        }
-        let category = self.system_disk.as_ref().and_then(|disk| disk.category.as_deref());
-        check_one_of(category, &CATEGORIES, "InvalidSystemDiskCategory.ValueNotSupported")?;
-        for disk in &self.data_disk {
-            check_one_of(disk.category.as_deref(), &CATEGORIES, "InvalidDataDiskCategory.ValueNotSupported")?;
-            if disk.size.is_none() && disk.snapshot_id.is_none() {
-                return Err(fault("InvalidDataDiskSize.ValueNotSupported"));
-            }
-        }
+        plans::check(self.system_disk.as_ref(), &self.data_disk)?;
         tags_to_set(&self.tag).map(drop)
     }
 
     fn row_locks(&self) -> RowLocks {
-        let sources = self.data_disk.iter().filter_map(|disk| disk.snapshot_id.as_deref());
+        let sources = self.data_disk.iter().filter_map(DataDisk::source);
         sources.fold(RowLocks::none(), |locks, id| locks.and(id, Mode::Shared))
     }
 
@@ -164,7 +118,7 @@ impl Action for RunInstances {
         if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
             return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
         }
-        let plans = self.disk_plans(tx, &image).await?;
+        let plans = plans::of(tx, &image, self.system_disk.as_ref(), &self.data_disk).await?;
         // Effect
         let mut ids = Vec::new();
         for _ in 0..self.amount.unwrap_or(1) {
@@ -207,7 +161,10 @@ impl RunInstances {
     async fn image(&self, tx: &mut Tx<'_>) -> Result<Image, Fault> {
         let found = match (&self.image_id, &self.image_family) {
             (Some(id), _) => images::find(tx, id).await?.map(|found| found.image),
-            (None, Some(family)) => images::newest_of_family(tx, family).await?,
+            (None, Some(family)) => match images::newest_of_family(tx, family).await? {
+                None => return Err(fault("InvalidImageFamily.MissingAvailableImage")),
+                found => found,
+            },
             (None, None) => None,
         };
         let image = found.ok_or_else(|| fault("InvalidImageId.NotFound"))?;

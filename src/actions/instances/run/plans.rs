@@ -1,20 +1,162 @@
-//! The disks that RunInstances makes: the system disk, those of the image, those asked for; stores nothing.
+//! The disks of RunInstances: the system disk, those that the image maps and those asked for, checked and planned; no SQL.
 
-use super::{DEFAULT_CATEGORY, DEFAULT_SYSTEM_DISK, DataDisk, RunInstances, SMALLEST_SYSTEM_DISK, SystemDisk};
+use serde::{Deserialize, Serialize};
+
 use crate::actions::disk_attachments::device;
 use crate::actions::disks::{sizes, usable_source};
+use crate::api::common::{check_given, check_one_of, is_description, is_name, spelled};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::Disk;
-use crate::store::images::{self, Image};
+use crate::store::images::{self, Image, Mapping};
 use crate::store::instances::Instance;
+use crate::store::snapshots;
 use crate::store::tx::Tx;
+
+/// `SystemDisk`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SystemDisk {
+    size: Option<i64>,
+    category: Option<String>,
+    disk_name: Option<String>,
+    description: Option<String>,
+    performance_level: Option<String>,
+    encrypted: Option<bool>,
+    #[serde(rename = "KMSKeyId")]
+    kms_key_id: Option<String>,
+}
+
+/// `DataDisk.N`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DataDisk {
+    size: Option<i64>,
+    category: Option<String>,
+    disk_name: Option<String>,
+    description: Option<String>,
+    performance_level: Option<String>,
+    encrypted: Option<bool>,
+    #[serde(rename = "KMSKeyId")]
+    kms_key_id: Option<String>,
+    snapshot_id: Option<String>,
+    device: Option<String>,
+    delete_with_instance: Option<bool>,
+}
+
+const SMALLEST_SYSTEM_DISK: i64 = 20;
+const DEFAULT_SYSTEM_DISK: i64 = 40;
+const DEFAULT_CATEGORY: &str = "cloud_essd";
+const DEFAULT_LEVEL: &str = "PL1";
+const SYSTEM_CATEGORIES: [&str; 6] =
+    ["cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud", "cloud_auto", "cloud_essd_entry"];
+const DATA_CATEGORIES: [&str; 7] = [
+    "cloud_efficiency",
+    "cloud_ssd",
+    "cloud_essd",
+    "cloud",
+    "cloud_auto",
+    "cloud_essd_entry",
+    "cloud_regional_disk_auto",
+];
+const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
+
+/// Refuses values that are wrong whatever is stored.
+///
+/// # Errors
+/// The documented code of the parameter.
+pub fn check(system: Option<&SystemDisk>, data: &[DataDisk]) -> Result<(), Fault> {
+    let of_system = system.map(|disk| (&disk.disk_name, &disk.description, &disk.performance_level));
+    let of_data = data.iter().map(|disk| (&disk.disk_name, &disk.description, &disk.performance_level));
+    for (name, description, level) in of_system.into_iter().chain(of_data) {
+        check_given(name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
+        check_given(description.as_deref(), is_description, "InvalidDiskDescription.Malformed")?;
+        check_one_of(level.as_deref(), &["pl0", "pl1", "pl2", "pl3"], "InvalidPerformanceLevel.Malformed")?;
+    }
+    let category = system.and_then(|disk| disk.category.as_deref());
+    check_one_of(category, &SYSTEM_CATEGORIES, "InvalidSystemDiskCategory.ValueNotSupported")?;
+    let keys = system.map(|disk| (disk.encrypted, &disk.kms_key_id)).into_iter();
+    for (encrypted, key) in keys.chain(data.iter().map(|disk| (disk.encrypted, &disk.kms_key_id))) {
+        if encrypted == Some(false) && key.is_some() {
+            return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
+        }
+    }
+    for (i, disk) in data.iter().enumerate() {
+        check_one_of(disk.category.as_deref(), &DATA_CATEGORIES, "InvalidDataDiskCategory.ValueNotSupported")?;
+        check_given(disk.device.as_deref(), |text| text.starts_with("/dev/xvd"), "InvalidDataDevice.Malformed")?;
+        if disk.device.is_some() && data[..i].iter().any(|other| other.device == disk.device) {
+            return Err(fault("InvalidDevice.InUse"));
+        }
+        if disk.size.is_none() && disk.snapshot_id.is_none() {
+            return Err(fault("InvalidDataDiskSize.ValueNotSupported"));
+        }
+    }
+    Ok(())
+}
+
+/// The system disk, the data disks that the image maps, then those that were asked for.
+///
+/// # Errors
+/// The documented codes of sizes, snapshots and the quota of disks.
+pub async fn of(
+    tx: &mut Tx<'_>,
+    image: &Image,
+    system: Option<&SystemDisk>,
+    data: &[DataDisk],
+) -> Result<Vec<DiskPlan>, Fault> {
+    let mut plans = Vec::new();
+    for mapping in images::mappings_of(tx, &[&image.image_id]).await? {
+        let key = inherited_key(tx, &mapping).await?;
+        plans.push(if mapping.disk_type == "system" {
+            system.unwrap_or(&SystemDisk::default()).plan(image, key)?
+        } else {
+            mapped(mapping, key)
+        });
+    }
+    for disk in data {
+        let plan = disk.plan(tx, &plans, data).await?;
+        plans.push(plan);
+    }
+    let data_disks = plans.iter().filter(|plan| plan.disk_type == "data").count();
+    if i64::try_from(data_disks).unwrap_or(i64::MAX) > tx.config().quotas.disks_per_instance {
+        return Err(fault("InstanceDiskLimitExceeded"));
+    }
+    Ok(plans)
+}
+
+/// The key of a disk whose image is encrypted, empty for the default key (decision 35); `None` for a plain one.
+async fn inherited_key(tx: &mut Tx<'_>, mapping: &Mapping) -> Result<Option<String>, Fault> {
+    match &mapping.snapshot_id {
+        Some(id) if bool::from(mapping.encrypted) => {
+            let found = snapshots::find(tx, id).await?;
+            Ok(Some(found.map(|found| found.snapshot.kms_key_id).unwrap_or_default()))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn mapped(mapping: Mapping, key: Option<String>) -> DiskPlan {
+    DiskPlan {
+        disk_type: "data",
+        category: DEFAULT_CATEGORY,
+        performance_level: DEFAULT_LEVEL,
+        size: mapping.size,
+        name: String::new(),
+        description: String::new(),
+        encrypted: key.is_some(),
+        kms_key_id: key.unwrap_or_default(),
+        image_id: String::new(),
+        snapshot_id: mapping.snapshot_id.unwrap_or_default(),
+        device: mapping.device,
+        delete_with_instance: true,
+    }
+}
 
 /// A disk that each instance gets.
 pub struct DiskPlan {
     disk_type: &'static str,
-    category: String,
-    performance_level: String,
+    category: &'static str,
+    performance_level: &'static str,
     size: i64,
     name: String,
     description: String,
@@ -37,8 +179,8 @@ impl DiskPlan {
             disk_name: self.name.clone(),
             description: self.description.clone(),
             disk_type: self.disk_type.to_owned(),
-            category: self.category.clone(),
-            performance_level: self.performance_level.clone(),
+            category: self.category.to_owned(),
+            performance_level: self.performance_level.to_owned(),
             size: self.size,
             status: "In_use".to_owned(),
             portable: (!is_system || instance.instance_charge_type == "PostPaid").into(),
@@ -66,64 +208,32 @@ impl DiskPlan {
     }
 }
 
-impl RunInstances {
-    /// The system disk, the data disks that the image maps, then those that were asked for.
-    pub async fn disk_plans(&self, tx: &mut Tx<'_>, image: &Image) -> Result<Vec<DiskPlan>, Fault> {
-        let mut plans = vec![self.system_plan(image)?];
-        for mapping in images::mappings_of(tx, &[&image.image_id]).await? {
-            if mapping.disk_type != "data" {
-                continue;
-            }
-            plans.push(DiskPlan {
-                disk_type: "data",
-                category: DEFAULT_CATEGORY.to_owned(),
-                performance_level: level(DEFAULT_CATEGORY, None),
-                size: mapping.size,
-                name: String::new(),
-                description: String::new(),
-                encrypted: mapping.encrypted.into(),
-                kms_key_id: String::new(),
-                image_id: String::new(),
-                snapshot_id: mapping.snapshot_id.unwrap_or_default(),
-                device: mapping.device,
-                delete_with_instance: true,
-            });
-        }
-        for disk in &self.data_disk {
-            let plan = disk.plan(tx, &plans).await?;
-            plans.push(plan);
-        }
-        let data_disks = i64::try_from(plans.len() - 1).unwrap_or(i64::MAX);
-        if data_disks > tx.config().quotas.disks_per_instance {
-            return Err(fault("InstanceDiskLimitExceeded"));
-        }
-        Ok(plans)
-    }
-
-    fn system_plan(&self, image: &Image) -> Result<DiskPlan, Fault> {
-        let default = SystemDisk::default();
-        let given = self.system_disk.as_ref().unwrap_or(&default);
-        let category = given.category.clone().unwrap_or_else(|| DEFAULT_CATEGORY.to_owned());
-        let size = given.size.unwrap_or_else(|| image.size.max(DEFAULT_SYSTEM_DISK));
+impl SystemDisk {
+    /// `key`: that of the image, if it is encrypted.
+    fn plan(&self, image: &Image, key: Option<String>) -> Result<DiskPlan, Fault> {
+        let category = spelled(self.category.as_deref(), &SYSTEM_CATEGORIES).unwrap_or(DEFAULT_CATEGORY);
+        let size = self.size.unwrap_or_else(|| image.size.max(DEFAULT_SYSTEM_DISK));
         if size < image.size {
             return Err(fault("InvalidSystemDiskSize.LessThanImageSize"));
         }
         if size < SMALLEST_SYSTEM_DISK {
             return Err(fault("InvalidSystemDiskSize.LessThanMinSize"));
         }
-        let performance_level = level(&category, given.performance_level.as_deref());
-        if !sizes(&category, &performance_level).contains(&size) {
-            return Err(fault("InvalidSystemDiskSize.ValueNotSupported"));
+        let performance_level = level(category, self.performance_level.as_deref());
+        if !sizes(category, performance_level).contains(&size) {
+            let why = "The specified SystemDisk.Size is beyond the permitted range of the category.";
+            return Err(fault("InvalidSystemDiskSize.ValueNotSupported").with(why));
         }
+        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_deref(), key)?;
         Ok(DiskPlan {
             disk_type: "system",
             category,
             performance_level,
             size,
-            name: given.disk_name.clone().unwrap_or_default(),
-            description: given.description.clone().unwrap_or_default(),
-            encrypted: given.encrypted.unwrap_or(given.kms_key_id.is_some()),
-            kms_key_id: given.kms_key_id.clone().unwrap_or_default(),
+            name: self.disk_name.clone().unwrap_or_default(),
+            description: self.description.clone().unwrap_or_default(),
+            encrypted,
+            kms_key_id,
             image_id: image.image_id.clone(),
             snapshot_id: String::new(),
             device: device('a'),
@@ -133,7 +243,14 @@ impl RunInstances {
 }
 
 impl DataDisk {
-    async fn plan(&self, tx: &mut Tx<'_>, others: &[DiskPlan]) -> Result<DiskPlan, Fault> {
+    /// The snapshot that it is to be made from.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        self.snapshot_id.as_deref()
+    }
+
+    /// `planned`: the disks before it; `asked_for`: all that were asked for, whose devices are taken as well.
+    async fn plan(&self, tx: &mut Tx<'_>, planned: &[DiskPlan], asked_for: &[DataDisk]) -> Result<DiskPlan, Fault> {
         let source = match &self.snapshot_id {
             // The table of this action has a spelling of its own for the same refusal.
             Some(id) => Some(usable_source(tx, id).await.map_err(|refusal| match refusal.code() {
@@ -143,21 +260,20 @@ impl DataDisk {
             None => None,
         };
         let snapshot = source.as_ref().map(|found| &found.snapshot);
-        let category = self.category.clone().unwrap_or_else(|| DEFAULT_CATEGORY.to_owned());
-        let performance_level = level(&category, self.performance_level.as_deref());
         let least = snapshot.map_or(0, |snapshot| snapshot.source_disk_size);
-        let size = self.size.unwrap_or(least).max(least);
-        if !sizes(&category, &performance_level).contains(&size) {
-            return Err(fault("InvalidDataDiskSize.ValueNotSupported"));
+        let size = self.size.unwrap_or(least);
+        if size < least {
+            return Err(fault("InvalidDiskSize.TooSmall"));
         }
-        let is_taken = |name: &String| others.iter().any(|plan| plan.device == *name);
-        let free = ('b'..='z').map(device).find(|name| !is_taken(name)).unwrap_or_default();
-        let device = self.device.clone().filter(|name| !is_taken(name)).unwrap_or(free);
-        let inherited = snapshot.filter(|snapshot| snapshot.encrypted.into());
-        if inherited.is_some() && self.encrypted == Some(false) {
-            return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
+        let category = spelled(self.category.as_deref(), &DATA_CATEGORIES).unwrap_or(DEFAULT_CATEGORY);
+        let performance_level = level(category, self.performance_level.as_deref());
+        if !sizes(category, performance_level).contains(&size) {
+            let is_level_too_high = category == "cloud_essd" && sizes(category, DEFAULT_LEVEL).contains(&size);
+            let refusal = ["InvalidDataDiskSize.ValueNotSupported", "OperationDenied.PerformanceLevelNotMatch"];
+            return Err(fault(refusal[usize::from(is_level_too_high)]));
         }
-        let inherited_key = inherited.map(|snapshot| snapshot.kms_key_id.clone());
+        let key = snapshot.filter(|snapshot| snapshot.encrypted.into()).map(|snapshot| snapshot.kms_key_id.clone());
+        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_deref(), key)?;
         Ok(DiskPlan {
             disk_type: "data",
             category,
@@ -165,16 +281,39 @@ impl DataDisk {
             size,
             name: self.disk_name.clone().unwrap_or_default(),
             description: self.description.clone().unwrap_or_default(),
-            encrypted: inherited.is_some() || self.encrypted.unwrap_or(self.kms_key_id.is_some()),
-            kms_key_id: self.kms_key_id.clone().or(inherited_key).unwrap_or_default(),
+            encrypted,
+            kms_key_id,
             image_id: String::new(),
             snapshot_id: self.snapshot_id.clone().unwrap_or_default(),
-            device,
+            device: self.place(planned, asked_for)?,
             delete_with_instance: self.delete_with_instance.unwrap_or(true),
         })
     }
+
+    /// The device asked for, else the first that no other disk has or asks for.
+    fn place(&self, planned: &[DiskPlan], asked_for: &[DataDisk]) -> Result<String, Fault> {
+        let is_taken = |name: &str| planned.iter().any(|plan| plan.device == name);
+        let is_asked_for = |name: &str| asked_for.iter().any(|other| other.device.as_deref() == Some(name));
+        match &self.device {
+            Some(name) if is_taken(name) => Err(fault("InvalidDevice.InUse")),
+            Some(name) => Ok(name.clone()),
+            None => {
+                let free = ('b'..='z').map(device).find(|name| !is_taken(name) && !is_asked_for(name));
+                free.ok_or_else(|| fault("InstanceDiskLimitExceeded"))
+            }
+        }
+    }
 }
 
-fn level(category: &str, given: Option<&str>) -> String {
-    if category == "cloud_essd" { given.unwrap_or("PL1").to_owned() } else { String::new() }
+/// Whether a disk is encrypted, and with which key: what is made from something encrypted never becomes plain.
+fn encryption(given: Option<bool>, key: Option<&str>, inherited: Option<String>) -> Result<(bool, String), Fault> {
+    if inherited.is_some() && given == Some(false) {
+        return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
+    }
+    let encrypted = inherited.is_some() || given.unwrap_or(key.is_some());
+    Ok((encrypted, key.map(str::to_owned).or(inherited).unwrap_or_default()))
+}
+
+fn level(category: &str, given: Option<&str>) -> &'static str {
+    if category == "cloud_essd" { spelled(given, &LEVELS).unwrap_or(DEFAULT_LEVEL) } else { "" }
 }
