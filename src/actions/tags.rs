@@ -18,7 +18,7 @@ const PAGE: usize = 50;
 const MISSING: &[(&str, &str)] = &[("ResourceType", "MissingParameter.ResourceType")];
 
 /// Types that ECS tags and this daemon does not have.
-const FOREIGN_TYPES: [&str; 11] = [
+const FOREIGN_TYPES: [&str; 16] = [
     "securitygroup",
     "eni",
     "ddh",
@@ -30,6 +30,11 @@ const FOREIGN_TYPES: [&str; 11] = [
     "snapshotgroup",
     "volume",
     "elasticityassurance",
+    "capacityreservation",
+    "command",
+    "invocation",
+    "activation",
+    "managedinstance",
 ];
 
 fn resource_type(name: &str) -> Result<ResourceType, Fault> {
@@ -85,7 +90,7 @@ impl Action for TagResources {
             let known = tags::of_all(tx, &[resource_id]).await?.remove(resource_id).unwrap_or_default();
             let added = pairs.iter().filter(|(key, _)| !known.iter().any(|tag| tag.tag_key == *key)).count();
             if i64::try_from(known.len() + added).unwrap_or(i64::MAX) > tx.config().quotas.tags {
-                return Err(fault("QuotaExceed.Tags"));
+                return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
             }
             tags::set(tx, &found.tagged(kind, resource_id), &pairs).await?;
         }
@@ -198,6 +203,9 @@ impl Action for ListTagResources {
         }
         if self.tag.len() > MOST_TAGS {
             return Err(fault("NumberExceed.Tags"));
+        }
+        if !self.tag.is_empty() && !self.tag_filter.is_empty() {
+            return Err(fault("InvalidTags.MalFormed"));
         }
         if self.tag.iter().any(|tag| tag.key.is_none()) {
             return Err(fault("InvalidTag.Mismatch"));

@@ -43,6 +43,7 @@ async fn what_cannot_be_tagged_is_refused_and_nothing_is_changed() {
         (vec![HERE, SNAPSHOT, resource, ("ResourceId.2", "s-none"), tag], "InvalidResourceId.NotFound"),
         (vec![HERE, ("ResourceType", "disk"), resource, tag], "InvalidResourceId.NotFound"),
         (vec![("RegionId", OTHER_REGION), SNAPSHOT, resource, tag], "InvalidResourceId.NotFound"),
+        (vec![HERE, ("ResourceType", "managedinstance"), resource, tag], "InvalidResourceId.NotSupported"),
     ];
     for (params, code) in cases {
         let answer = app.call("TagResources", &params).await;
@@ -51,4 +52,25 @@ async fn what_cannot_be_tagged_is_refused_and_nothing_is_changed() {
     let foreign = app.call_as(OTHER_KEY, "TagResources", &[HERE, SNAPSHOT, resource, tag]).await;
     assert_eq!(foreign.code(), "InvalidResourceId.NotFound", "{}", foreign.text);
     assert_eq!(app.dump().await, before);
+}
+
+#[tokio::test]
+async fn tags_are_listed_by_tags_or_by_filters_never_by_both() {
+    let app = TestApp::new().await;
+    let (tag, filter) = (("Tag.1.Key", "a"), ("TagFilter.1.TagKey", "a"));
+    app.refused("ListTagResources", &[HERE, SNAPSHOT, tag, filter], 400, "InvalidTags.MalFormed").await;
+    app.refused("ListTagResources", &[HERE, SNAPSHOT], 403, "BothEmpty.TagsAndResources").await;
+    app.ok("ListTagResources", &[HERE, SNAPSHOT, filter]).await;
+}
+
+#[tokio::test]
+async fn a_resource_carries_no_more_tags_than_its_quota() {
+    let app = TestApp::with(|config| config.quotas.tags = 1).await;
+    let id = app.accomplished_snapshot(&app.attached_disk().await).await;
+    let resource = ("ResourceId.1", id.as_str());
+    app.ok("TagResources", &[HERE, SNAPSHOT, resource, ("Tag.1.Key", "a")]).await;
+    let more = [HERE, SNAPSHOT, resource, ("Tag.1.Key", "b")];
+    let answer = app.refused("TagResources", &more, 403, "QuotaExceed.Tags").await;
+    assert!(!answer.message().is_empty());
+    assert_eq!(keys(&app, &id).await, ["a"]);
 }
