@@ -6,13 +6,11 @@ mod describe;
 use serde::Deserialize;
 
 use crate::api::action::{Action, Entry, read, write, write_once};
-use crate::api::common::{Empty, check_given, is_description, is_name};
-use crate::config::Unknown;
+use crate::api::common::{Empty, check_given, deleted_already, is_description, is_name};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Disk, Examined};
 use crate::store::row_locks::{self, RowLocks};
 use crate::store::snapshots::{self, OfDisk};
-use crate::store::tombstones;
 use crate::store::tx::Tx;
 use create::CreateDisk;
 pub use create::{sizes, usable_source};
@@ -113,12 +111,8 @@ impl Action for DeleteDisk {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
-            let ignored = match tx.config().fidelity.unknown_disk {
-                Unknown::Ignore => true,
-                Unknown::NotFound => false,
-                Unknown::Idempotent => tombstones::remembers(tx, &self.disk_id).await?,
-            };
-            return if ignored { Ok(Empty {}) } else { Err(fault("InvalidDiskId.NotFound")) };
+            let choice = tx.config().fidelity.unknown_disk;
+            return deleted_already(tx, &self.disk_id, choice, "InvalidDiskId.NotFound").await;
         };
         may_be_deleted(&found)?;
         // Effect

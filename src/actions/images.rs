@@ -6,12 +6,11 @@ mod describe;
 use serde::Deserialize;
 
 use crate::api::action::{Action, Entry, read, write, write_once};
-use crate::api::common::Empty;
-use crate::config::Unknown;
+use crate::api::common::{Empty, deleted_already};
 use crate::faults::{Fault, fault};
+use crate::store::images;
 use crate::store::row_locks::RowLocks;
 use crate::store::tx::Tx;
-use crate::store::{images, tombstones};
 use create::CreateImage;
 use describe::DescribeImages;
 
@@ -43,12 +42,8 @@ impl Action for DeleteImage {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
         let Some(found) = images::find(tx, &self.image_id).await? else {
-            let ignored = match tx.config().fidelity.unknown_image {
-                Unknown::Ignore => true,
-                Unknown::NotFound => false,
-                Unknown::Idempotent => tombstones::remembers(tx, &self.image_id).await?,
-            };
-            return if ignored { Ok(Empty {}) } else { Err(fault("InvalidImageId.NotFound")) };
+            let choice = tx.config().fidelity.unknown_image;
+            return deleted_already(tx, &self.image_id, choice, "InvalidImageId.NotFound").await;
         };
         if found.image.is_public() {
             return Err(fault("ImageIsPublic"));

@@ -5,15 +5,15 @@ mod describe;
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
-use crate::api::common::{Empty, Tag, check_given, check_one_of, is_description, is_name, tags_to_set};
-use crate::config::Unknown;
+use crate::api::common::{
+    Empty, Tag, check_given, check_one_of, check_tag_quota, deleted_already, is_description, is_name, tags_to_set,
+};
 use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::RowLocks;
 use crate::store::snapshots::{self, Snapshot};
 use crate::store::tags::{self, ResourceType, Tagged};
-use crate::store::tombstones;
 use crate::store::tx::Tx;
 use describe::DescribeSnapshots;
 
@@ -80,14 +80,12 @@ impl Action for CreateSnapshot {
         }
         may_be_snapshotted(tx, &found)?;
         let tags = tags_to_set(&self.tag)?;
-        if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
-            return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
-        }
+        check_tag_quota(tx, tags.len())?;
         // Effect
         let snapshot = self.described(manual_snapshot(tx, &found));
         snapshots::insert(tx, &snapshot).await?;
         snapshots::set_retention(tx, &snapshot).await?;
-        tags::set(tx, &tagged(&snapshot), &tags).await?;
+        tags::set(tx, &Tagged::new(ResourceType::Snapshot, snapshot.subject(), snapshot.creation_time), &tags).await?;
         Ok(Created { snapshot_id: snapshot.snapshot_id })
     }
 }
@@ -222,7 +220,8 @@ impl Action for DeleteSnapshot {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks: one statement brings the row and what refers to it
         let Some(found) = snapshots::find(tx, &self.snapshot_id).await? else {
-            return unknown_snapshot(tx, &self.snapshot_id).await;
+            let choice = tx.config().fidelity.unknown_snapshot;
+            return deleted_already(tx, &self.snapshot_id, choice, "InvalidSnapshotId.NotFound").await;
         };
         if found.is_held() {
             return Err(fault("Operation.Conflict"));
@@ -236,16 +235,6 @@ impl Action for DeleteSnapshot {
         // Effect: guarded, a row changed meanwhile is a refusal and never an overwrite
         if snapshots::delete(tx, &found, "call").await? { Ok(Empty {}) } else { Err(fault("Operation.Conflict")) }
     }
-}
-
-/// Deleting an id that is not there, decision 1: ignored where it existed and is gone, else not found.
-async fn unknown_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Empty, Fault> {
-    let ignored = match tx.config().fidelity.unknown_snapshot {
-        Unknown::Ignore => true,
-        Unknown::NotFound => false,
-        Unknown::Idempotent => tombstones::remembers(tx, snapshot_id).await?,
-    };
-    if ignored { Ok(Empty {}) } else { Err(fault("InvalidSnapshotId.NotFound")) }
 }
 
 /// Changes name, description or days of retention; the latter may only grow and count from the creation.
@@ -328,14 +317,4 @@ fn check_retention(days: Option<i64>) -> Result<(), Fault> {
 /// A resource name that does not begin with `auto`, which automatic snapshots keep for themselves.
 fn is_snapshot_name(name: &str) -> bool {
     is_name(name) && !name.starts_with("auto")
-}
-
-fn tagged(snapshot: &Snapshot) -> Tagged<'_> {
-    Tagged {
-        resource_type: ResourceType::Snapshot,
-        resource_id: &snapshot.snapshot_id,
-        account_id: &snapshot.account_id,
-        region_id: &snapshot.region_id,
-        creation_time: snapshot.creation_time,
-    }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::{Action, Entry, read, write};
-use crate::api::common::{Empty, Tag, tags_to_set};
+use crate::api::common::{Empty, Tag, check_tag_quota, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::store::tags::{self, Listed, Query, ResourceType};
 use crate::store::tx::Tx;
@@ -89,9 +89,7 @@ impl Action for TagResources {
             };
             let known = tags::of_all(tx, &[resource_id]).await?.remove(resource_id).unwrap_or_default();
             let added = pairs.iter().filter(|(key, _)| !known.iter().any(|tag| tag.tag_key == *key)).count();
-            if i64::try_from(known.len() + added).unwrap_or(i64::MAX) > tx.config().quotas.tags {
-                return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
-            }
+            check_tag_quota(tx, known.len() + added)?;
             tags::set(tx, &found.tagged(kind, resource_id), &pairs).await?;
         }
         Ok(Empty {})

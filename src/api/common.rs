@@ -5,9 +5,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::config::Unknown;
 use crate::faults::{Fault, fault};
 use crate::store::filter::{Cursor, Listed, Listing, Page, Start};
 use crate::store::tags::TagRow;
+use crate::store::tombstones;
+use crate::store::tx::Tx;
 
 /// The answer of an action that answers nothing but its RequestId.
 #[derive(Debug, Serialize, Deserialize)]
@@ -94,12 +97,6 @@ impl Paging<'_> {
     }
 }
 
-/// The total that a first page without a second one tells by itself.
-#[must_use]
-pub fn total_of<T>(page: &Page, listing: &Listing<T>) -> Option<i64> {
-    (page.start == Start::First && !listing.more).then(|| i64::try_from(listing.rows.len()).unwrap_or(i64::MAX))
-}
-
 fn encode(cursor: &Cursor) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}.{}", cursor.creation_time.millis(), cursor.id))
 }
@@ -174,6 +171,31 @@ pub fn tags_to_set(tags: &[Tag]) -> Result<Vec<(String, String)>, Fault> {
     Ok(pairs)
 }
 
+/// Refuses more tags on one resource than the quota allows.
+///
+/// # Errors
+/// 403 `QuotaExceed.Tags`.
+pub fn check_tag_quota(tx: &Tx<'_>, count: usize) -> Result<(), Fault> {
+    if i64::try_from(count).unwrap_or(i64::MAX) > tx.config().quotas.tags {
+        return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
+    }
+    Ok(())
+}
+
+/// What deleting an id that is not there answers, decision 1: ignored where it existed and is gone, else `code`, unless
+/// `choice` says otherwise.
+///
+/// # Errors
+/// `code`.
+pub async fn deleted_already(tx: &mut Tx<'_>, id: &str, choice: Unknown, code: &'static str) -> Result<Empty, Fault> {
+    let ignored = match choice {
+        Unknown::Ignore => true,
+        Unknown::NotFound => false,
+        Unknown::Idempotent => tombstones::remembers(tx, id).await?,
+    };
+    if ignored { Ok(Empty {}) } else { Err(fault(code)) }
+}
+
 /// Tags to filter by, checked: a key with an optional value each.
 ///
 /// # Errors
@@ -227,13 +249,13 @@ pub fn check_given(value: Option<&str>, is_fine: fn(&str) -> bool, code: &'stati
     if value.is_some_and(|text| !is_fine(text)) { Err(fault(code)) } else { Ok(()) }
 }
 
-/// Refuses with `code` where a value is given that is none of `allowed`, all in lower case; case is ignored.
+/// Refuses with `code` where a value is given that is none of `allowed`; case is ignored.
 ///
 /// # Errors
 /// `code`.
 pub fn check_one_of(value: Option<&str>, allowed: &[&str], code: &'static str) -> Result<(), Fault> {
     match value {
-        Some(text) if !allowed.contains(&text.to_ascii_lowercase().as_str()) => Err(fault(code)),
+        Some(text) if !allowed.iter().any(|known| known.eq_ignore_ascii_case(text)) => Err(fault(code)),
         _ => Ok(()),
     }
 }

@@ -3,4 +3,5 @@
 pub mod action;
 pub mod call;
 pub mod common;
+pub mod describe;
 pub mod registry;

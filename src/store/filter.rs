@@ -64,7 +64,8 @@ pub(crate) use bind;
 pub struct Filter {
     sql: String,
     values: Vec<Value>,
-    driver: Option<(ResourceType, Vec<Value>)>,
+    /// What the tag that drives the page must equal.
+    driver: Option<Vec<Value>>,
 }
 
 impl Filter {
@@ -79,6 +80,12 @@ impl Filter {
         filter.is(&format!("{plus}{}.account_id", source.table), tx.account_id());
         filter.is(&format!("{plus}{}.region_id", source.table), tx.region().id);
         filter
+    }
+
+    /// Whether a filter made by [`Filter::of_caller`] has got no further condition.
+    #[must_use]
+    pub fn is_of_caller_alone(&self) -> bool {
+        self.values.len() == 2 && self.driver.is_none()
     }
 
     /// `column` equals `value`.
@@ -129,7 +136,7 @@ impl Filter {
             vec![Value::from(tx.account_id()), tx.region().id.into(), resource_type.name().into(), key.into()];
         values.extend(value.map(Value::from));
         if self.driver.is_none() {
-            self.driver = Some((resource_type, values));
+            self.driver = Some(values);
             return;
         }
         let of_value = if value.is_some() { " AND tag_value = ?" } else { "" };
@@ -260,7 +267,7 @@ impl Filter {
     /// Turns a driving tag into a join; what to select from, and the two columns of the order.
     fn take_driver(&mut self, source: &Source) -> (String, (String, String)) {
         let Source { table, id_column, .. } = source;
-        let Some((_, values)) = self.driver.take() else {
+        let Some(values) = self.driver.take() else {
             return ((*table).to_owned(), (format!("{table}.creation_time"), format!("{table}.{id_column}")));
         };
         let of_value = if values.len() > 4 { " AND driver.tag_value = ?" } else { "" };

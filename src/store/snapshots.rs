@@ -113,30 +113,32 @@ impl Referenced {
 /// What a list of snapshots reads.
 pub const SOURCE: Source = Source { table: "snapshots", id_column: "snapshot_id", columns: "snapshots.*" };
 
+macro_rules! examine {
+    ($condition:literal) => {
+        concat!(
+            "SELECT snapshots.*,
+                 EXISTS (SELECT 1 FROM image_disk_mappings m WHERE m.snapshot_id = snapshots.snapshot_id)
+                     AS used_by_image,
+                 EXISTS (SELECT 1 FROM disk_snapshot_references r WHERE r.snapshot_id = snapshots.snapshot_id)
+                     AS used_by_disk,
+                 EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = snapshots.snapshot_id) AS tagged, ",
+            held_at_all!("snapshots.snapshot_id"),
+            " AS held, ",
+            held_exclusively!("snapshots.snapshot_id"),
+            " AS held_exclusively FROM snapshots WHERE ",
+            $condition
+        )
+    };
+}
+
 /// The snapshot with this id, of the caller's account and, if it named one, region.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Referenced>, Fault> {
     let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
-    let found = sqlx::query_as(concat!(
-        "SELECT snapshots.*,
-             EXISTS (SELECT 1 FROM image_disk_mappings m WHERE m.snapshot_id = snapshots.snapshot_id) AS used_by_image,
-             EXISTS (SELECT 1 FROM disk_snapshot_references r WHERE r.snapshot_id = snapshots.snapshot_id)
-                 AS used_by_disk,
-             EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = snapshots.snapshot_id) AS tagged, ",
-        held_at_all!("snapshots.snapshot_id"),
-        " AS held, ",
-        held_exclusively!("snapshots.snapshot_id"),
-        " AS held_exclusively
-         FROM snapshots WHERE snapshot_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)",
-    ))
-    .bind(snapshot_id)
-    .bind(account_id)
-    .bind(region)
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(found)
+    let query = sqlx::query_as(examine!("snapshot_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"));
+    Ok(query.bind(snapshot_id).bind(account_id).bind(region).fetch_optional(tx.conn()).await?)
 }
 
 /// As [`find`], of whatever account: for the engine, which acts for none.
@@ -144,18 +146,7 @@ pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Reference
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Referenced>, Fault> {
-    let found = sqlx::query_as(concat!(
-        "SELECT snapshots.*, usage IN ('image', 'image_disk') AS used_by_image, usage IN ('disk', 'image_disk') AS used_by_disk,
-             1 AS tagged, ",
-        held_at_all!("snapshots.snapshot_id"),
-        " AS held, ",
-        held_exclusively!("snapshots.snapshot_id"),
-        " AS held_exclusively FROM snapshots WHERE snapshot_id = $1",
-    ))
-    .bind(snapshot_id)
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(found)
+    Ok(sqlx::query_as(examine!("snapshot_id = $1")).bind(snapshot_id).fetch_optional(tx.conn()).await?)
 }
 
 /// Takes a snapshot, $1, out of the counters, while its row still tells of which combination it is.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::events::Subject;
 use super::filter::{Filter, Value, bind};
 use super::tx::Tx;
 use crate::clock::Timestamp;
@@ -44,6 +45,14 @@ pub struct Tagged<'a> {
     pub account_id: &'a str,
     pub region_id: &'a str,
     pub creation_time: Timestamp,
+}
+
+impl<'a> Tagged<'a> {
+    #[must_use]
+    pub fn new(resource_type: ResourceType, subject: Subject<'a>, creation_time: Timestamp) -> Self {
+        let Subject { account_id, region_id, resource_id } = subject;
+        Self { resource_type, resource_id, account_id, region_id, creation_time }
+    }
 }
 
 /// A key and its value on a resource.

@@ -152,10 +152,11 @@ impl<'c> Tx<'c> {
         self.scratch.earliest_timer = Some(earliest);
     }
 
-    /// Runs one writing statement, or several in one string; the sum of the rows they changed.
-    pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
+    /// Runs one writing statement, or several in one string.
+    pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<(), Fault> {
         self.scratch.wrote = true;
-        Ok(statement.execute(&mut *self.conn).await?.rows_affected())
+        statement.execute(&mut *self.conn).await?;
+        Ok(())
     }
 
     /// Runs several statements in one string; whether the one at `guard`, counted from 0, changed exactly one row.

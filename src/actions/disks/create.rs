@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments;
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, is_description, is_name, tags_to_set};
+use crate::api::common::{Tag, check_given, check_tag_quota, is_description, is_name, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::regions::Region;
@@ -153,21 +153,13 @@ impl Action for CreateDisk {
         };
         let disk = self.disk_of(tx, region, zone_id, source.as_ref())?;
         let tags = tags_to_set(&self.tag)?;
-        if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
-            return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
-        }
+        check_tag_quota(tx, tags.len())?;
         // Effect
         disks::insert(tx, &disk).await?;
         if let Some(id) = &self.snapshot_id {
             row_locks::hold(tx, id, &disk.disk_id, Mode::Shared).await?;
         }
-        let tagged = Tagged {
-            resource_type: ResourceType::Disk,
-            resource_id: &disk.disk_id,
-            account_id: &disk.account_id,
-            region_id: &disk.region_id,
-            creation_time: disk.creation_time,
-        };
+        let tagged = Tagged::new(ResourceType::Disk, disk.subject(), disk.creation_time);
         tags::set(tx, &tagged, &tags).await?;
         if let (Some(instance), Some(device)) = (instance, device) {
             disks::attach(tx, &disk.disk_id, &instance.instance_id, &device).await?;

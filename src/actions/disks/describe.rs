@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, tags_to_match, total_of};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
+use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, stored, unless_all};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::regions::REGIONS;
@@ -82,34 +83,16 @@ impl Action for DescribeDisks {
         if self.disk_ids.as_ref().is_some_and(|ids| ids.0.len() > MOST_IDS) {
             return Err(fault("InvalidDiskIds.Malformed"));
         }
-        let all = |value: Option<&str>| value.is_some_and(|text| text.eq_ignore_ascii_case("all"));
-        for (value, known, code) in [
-            (self.disk_type.as_deref(), TYPES.as_slice(), "InvalidDiskType.ValueNotSupported"),
-            (self.category.as_deref(), &CATEGORIES, "InvalidCategory.ValueNotSupported"),
-            (self.status.as_deref(), &STATUSES, "InvalidStatus.ValueNotSupported"),
-        ] {
-            if value.is_some() && !all(value) && stored(value, known).is_none() {
-                return Err(fault(code));
-            }
-        }
-        for (value, known, code) in [
-            (self.disk_charge_type.as_deref(), CHARGE_TYPES.as_slice(), "InvalidDiskChargeType.NotFound"),
-            (self.lock_reason.as_deref(), &LOCK_REASONS, "InvalidLockReason.NotFound"),
-            (self.multi_attach.as_deref(), &MULTI_ATTACH, "InvalidParameter.MultiAttach"),
-        ] {
-            if value.is_some() && stored(value, known).is_none() {
-                return Err(fault(code));
-            }
-        }
+        check_one_of(unless_all(self.disk_type.as_deref()), &TYPES, "InvalidDiskType.ValueNotSupported")?;
+        check_one_of(unless_all(self.category.as_deref()), &CATEGORIES, "InvalidCategory.ValueNotSupported")?;
+        check_one_of(unless_all(self.status.as_deref()), &STATUSES, "InvalidStatus.ValueNotSupported")?;
+        check_one_of(self.disk_charge_type.as_deref(), &CHARGE_TYPES, "InvalidDiskChargeType.NotFound")?;
+        check_one_of(self.lock_reason.as_deref(), &LOCK_REASONS, "InvalidLockReason.NotFound")?;
+        check_one_of(self.multi_attach.as_deref(), &MULTI_ATTACH, "InvalidParameter.MultiAttach")?;
         if self.zone_id.as_deref().is_some_and(|zone| !REGIONS.iter().any(|region| region.has_zone(zone))) {
             return Err(fault("InvalidZoneId.NotFound"));
         }
-        for KeyValue { key, value } in &self.filter {
-            if !matches!(key.as_str(), "CreationStartTime" | "CreationEndTime") {
-                return Err(fault("InvalidFilterKey.NotFound"));
-            }
-            Timestamp::parse(value).ok_or_else(|| fault("InvalidFilterValue"))?;
-        }
+        check_filters(&self.filter, &CREATION, &[])?;
         tags_to_match(&self.tag).map(drop)?;
         self.paging().page(LIMITS).map(drop)
     }
@@ -126,11 +109,7 @@ impl Action for DescribeDisks {
             filter.tag(tx, ResourceType::Disk, "disks.disk_id", key, value);
         }
         let listing = filter::list::<Disk>(tx, &disks::SOURCE, &filter, &page).await?;
-        let total = match total_of(&page, &listing) {
-            Some(total) => total,
-            None if paging.wants_total() => filter::count(tx, &disks::SOURCE, &filter).await?,
-            None => 0,
-        };
+        let total = describe::total(tx, &disks::SOURCE, &filter, &paging, (&page, &listing)).await?;
         let fields = paging.fields(&page, &listing, total);
         let ids: Vec<&str> = listing.rows.iter().map(|row| row.disk_id.as_str()).collect();
         let mut tags = tags::of_all(tx, &ids).await?;
@@ -199,20 +178,9 @@ impl DescribeDisks {
         if of_none {
             filter.condition("1 = 0", []);
         }
-        for KeyValue { key, value } in &self.filter {
-            let Some(instant) = Timestamp::parse(value) else { continue };
-            let start = key == "CreationStartTime";
-            let bound = if start { "disks.creation_time >= ?" } else { "disks.creation_time <= ?" };
-            filter.condition(bound, [instant.into()]);
-        }
+        narrow_by_creation(&mut filter, &disks::SOURCE, &self.filter);
         filter
     }
-}
-
-/// A value as it is stored, whatever the case it was sent in; `all` is none of them and filters nothing.
-fn stored<'k>(value: Option<&str>, known: &[&'k str]) -> Option<&'k str> {
-    let value = value?;
-    known.iter().copied().find(|known| known.eq_ignore_ascii_case(value))
 }
 
 #[derive(Debug, Serialize)]

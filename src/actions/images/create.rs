@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::actions::disk_attachments::device;
 use crate::actions::snapshots::{may_be_snapshotted, snapshot_for_image};
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, check_one_of, is_description, is_name, spelled, tags_to_set};
+use crate::api::common::{
+    Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, spelled, tags_to_set,
+};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -114,9 +116,7 @@ impl Action for CreateImage {
         };
         let (region_id, size) = (system.snapshot.region_id.clone(), system.size);
         let tags = tags_to_set(&self.tag)?;
-        if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
-            return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
-        }
+        check_tag_quota(tx, tags.len())?;
         let image_id = tx.new_id(IdKind::Image, &region_id);
         let name = self.image_name.clone().unwrap_or_else(|| image_id.clone());
         let (count, is_taken) = images::count_and_name(tx, &region_id, &name).await?;
@@ -137,13 +137,7 @@ impl Action for CreateImage {
         for disk in &source.disks {
             row_locks::hold(tx, &disk.snapshot.snapshot_id, &image.image_id, Mode::Shared).await?;
         }
-        let tagged = Tagged {
-            resource_type: ResourceType::Image,
-            resource_id: &image.image_id,
-            account_id: &image.account_id,
-            region_id: &image.region_id,
-            creation_time: image.creation_time,
-        };
+        let tagged = Tagged::new(ResourceType::Image, image.subject(), image.creation_time);
         tags::set(tx, &tagged, &tags).await?;
         timers::set(tx, TimerKind::ImageFinish, &image.image_id, image.finish_time).await?;
         Ok(Created { image_id: image.image_id })

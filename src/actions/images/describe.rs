@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
+use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, progress};
 use crate::clock::Timestamp;
-use crate::faults::{Fault, fault};
+use crate::faults::Fault;
 use crate::store::filter::{self, Filter};
 use crate::store::images::{self, Image, Mapping};
 use crate::store::tags::{self, ResourceType, TagRow};
@@ -54,14 +55,7 @@ impl Action for DescribeImages {
         check_one_of(self.architecture.as_deref(), &["i386", "x86_64", "arm64"], "InvalidArchitecture")?;
         check_one_of(self.usage.as_deref(), &["instance", "none"], "InvalidUsage")?;
         check_one_of(self.action_type.as_deref(), &["createecs", "changeos"], "InvalidParamter")?;
-        for KeyValue { key, value } in &self.filter {
-            if !matches!(key.as_str(), "CreationStartTime" | "CreationEndTime" | "NetworkType" | "platform") {
-                return Err(fault("InvalidFilterKey.NotFound"));
-            }
-            if key.starts_with("Creation") {
-                Timestamp::parse(value).ok_or_else(|| fault("InvalidFilterValue"))?;
-            }
-        }
+        check_filters(&self.filter, &CREATION, &["NetworkType", "platform"])?;
         tags_to_match(&self.tag).map(drop)?;
         self.paging().page(LIMITS).map(drop)
     }
@@ -78,10 +72,7 @@ impl Action for DescribeImages {
             filter.tag(tx, ResourceType::Image, "images.image_id", key, value);
         }
         let listing = filter::list::<Image>(tx, &images::SOURCE, &filter, &page).await?;
-        let total = match total_of(&page, &listing) {
-            Some(total) => total,
-            None => filter::count(tx, &images::SOURCE, &filter).await?,
-        };
+        let total = describe::total(tx, &images::SOURCE, &filter, &paging, (&page, &listing)).await?;
         let ids: Vec<&str> = listing.rows.iter().map(|row| row.image_id.as_str()).collect();
         let mut tags = tags::of_all(tx, &ids).await?;
         let mut mappings: HashMap<String, Vec<Mapping>> = HashMap::new();
@@ -149,13 +140,9 @@ impl DescribeImages {
             let used = "EXISTS (SELECT 1 FROM instances i WHERE i.image_id = images.image_id AND i.account_id = ?)";
             filter.condition(&format!("{not}{used}"), [tx.account_id().into()]);
         }
-        for KeyValue { key, value } in &self.filter {
-            match (key.as_str(), Timestamp::parse(value)) {
-                ("CreationStartTime", Some(instant)) => filter.condition("images.creation_time >= ?", [instant.into()]),
-                ("CreationEndTime", Some(instant)) => filter.condition("images.creation_time <= ?", [instant.into()]),
-                ("platform", _) => filter.is("platform", value.as_str()),
-                _ => {}
-            }
+        narrow_by_creation(&mut filter, &images::SOURCE, &self.filter);
+        for KeyValue { value, .. } in self.filter.iter().filter(|filter| filter.key == "platform") {
+            filter.is("platform", value.as_str());
         }
         filter
     }
@@ -256,7 +243,8 @@ struct DiskDeviceMapping {
 
 impl Item {
     fn of(tags: Vec<TagRow>, mappings: Vec<Mapping>, usage: &'static str, row: Image, now: Timestamp) -> Self {
-        let (percent, remain_time) = progress(&row, now);
+        let is_made = row.status != "Creating";
+        let (percent, remain_time) = if is_made { (100, 0) } else { progress(row.creation_time, row.finish_time, now) };
         let is_public = row.is_public();
         let mapping = |mapping: Mapping| DiskDeviceMapping {
             device: mapping.device,
@@ -307,14 +295,4 @@ impl Item {
             resource_group_id: row.resource_group_id,
         }
     }
-}
-
-/// Percent done and seconds to go; 100 is reached only with the status.
-fn progress(row: &Image, now: Timestamp) -> (i64, i64) {
-    if row.status != "Creating" {
-        return (100, 0);
-    }
-    let whole = row.finish_time.since(row.creation_time).max(1);
-    let done = now.since(row.creation_time).clamp(0, whole);
-    ((done * 100 / whole).min(99), (row.finish_time.since(now).max(0) + 999) / 1_000)
 }

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
+use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, stored};
 use crate::clock::Timestamp;
-use crate::faults::{Fault, fault};
+use crate::faults::Fault;
 use crate::store::filter::{self, Filter};
 use crate::store::images::{self, System};
 use crate::store::instances::{self, Instance};
@@ -15,6 +16,9 @@ use crate::wire::params::JsonList;
 
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 100 };
 const MOST_IDS: usize = 100;
+const STATUSES: [&str; 5] = ["Pending", "Running", "Starting", "Stopping", "Stopped"];
+const CHARGE_TYPES: [&str; 2] = ["PrePaid", "PostPaid"];
+const TIMES: [&str; 4] = [CREATION[0], CREATION[1], "ExpiredStartTime", "ExpiredEndTime"];
 const NEVER: &str = "2099-12-31T15:59Z";
 
 /// Lists instances, newest first; all filters have to match.
@@ -57,19 +61,11 @@ impl Action for DescribeInstances {
         if self.instance_ids.as_ref().is_some_and(|ids| ids.0.len() > MOST_IDS) {
             return Err(Fault::invalid("InstanceIds"));
         }
-        let statuses = ["pending", "running", "starting", "stopping", "stopped"];
-        check_one_of(self.status.as_deref(), &statuses, "InvalidStatus.NotFound")?;
-        let charges = ["prepaid", "postpaid"];
-        check_one_of(self.instance_charge_type.as_deref(), &charges, "InvalidInstanceChargeType.NotFound")?;
+        check_one_of(self.status.as_deref(), &STATUSES, "InvalidStatus.NotFound")?;
+        check_one_of(self.instance_charge_type.as_deref(), &CHARGE_TYPES, "InvalidInstanceChargeType.NotFound")?;
         let reasons = ["financial", "security", "recycling", "dedicatedhostfinancial", "refunded"];
         check_one_of(self.lock_reason.as_deref(), &reasons, "InvalidLockReason.NotFound")?;
-        for KeyValue { key, value } in &self.filter {
-            if !matches!(key.as_str(), "CreationStartTime" | "CreationEndTime" | "ExpiredStartTime" | "ExpiredEndTime")
-            {
-                return Err(fault("InvalidFilterKey.NotFound").with(key));
-            }
-            Timestamp::parse(value).ok_or_else(|| fault("InvalidFilterValue").with(key))?;
-        }
+        check_filters(&self.filter, &TIMES, &[])?;
         tags_to_match(&self.tag).map(drop)?;
         self.paging().page(LIMITS).map(drop)
     }
@@ -86,11 +82,7 @@ impl Action for DescribeInstances {
             filter.tag(tx, ResourceType::Instance, "instances.instance_id", key, value);
         }
         let listing = filter::list::<Instance>(tx, &instances::SOURCE, &filter, &page).await?;
-        let total = match total_of(&page, &listing) {
-            Some(total) => total,
-            None if paging.wants_total() => filter::count(tx, &instances::SOURCE, &filter).await?,
-            None => 0,
-        };
+        let total = describe::total(tx, &instances::SOURCE, &filter, &paging, (&page, &listing)).await?;
         let fields = paging.fields(&page, &listing, total);
         let ids: Vec<&str> = listing.rows.iter().map(|row| row.instance_id.as_str()).collect();
         let mut tags = tags::of_all(tx, &ids).await?;
@@ -136,11 +128,8 @@ impl DescribeInstances {
         filter.is_given("instance_type", self.instance_type.as_deref());
         filter.is_given("key_pair_name", self.key_pair_name.as_deref());
         filter.is_given("resource_group_id", self.resource_group_id.as_deref());
-        for (column, value) in [("status", &self.status), ("instance_charge_type", &self.instance_charge_type)] {
-            if let Some(value) = value {
-                filter.condition(&format!("{column} = ? COLLATE NOCASE"), [value.as_str().into()]);
-            }
-        }
+        filter.is_given("status", stored(self.status.as_deref(), &STATUSES));
+        filter.is_given("instance_charge_type", stored(self.instance_charge_type.as_deref(), &CHARGE_TYPES));
         if let Some(family) = &self.instance_type_family {
             filter.like("instance_type", &format!("{family}.*"));
         }
@@ -151,18 +140,10 @@ impl DescribeInstances {
             // No instance is locked for a reason.
             filter.condition("1 = 0", []);
         }
-        for KeyValue { key, value } in &self.filter {
-            match (key.as_str(), Timestamp::parse(value)) {
-                ("CreationStartTime", Some(instant)) => {
-                    filter.condition("instances.creation_time >= ?", [instant.into()]);
-                }
-                ("CreationEndTime", Some(instant)) => {
-                    filter.condition("instances.creation_time <= ?", [instant.into()]);
-                }
-                // No instance ever expires.
-                ("ExpiredEndTime", _) => filter.condition("1 = 0", []),
-                _ => {}
-            }
+        narrow_by_creation(&mut filter, &instances::SOURCE, &self.filter);
+        // No instance ever expires.
+        if self.filter.iter().any(|filter| filter.key == "ExpiredEndTime") {
+            filter.condition("1 = 0", []);
         }
         filter
     }

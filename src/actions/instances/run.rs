@@ -5,7 +5,7 @@ mod plans;
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, check_one_of, is_description, is_name, tags_to_set};
+use crate::api::common::{Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks;
@@ -115,21 +115,21 @@ impl Action for RunInstances {
             None => region.zones().next().unwrap_or_default(),
         };
         let tags = tags_to_set(&self.tag)?;
-        if i64::try_from(tags.len()).unwrap_or(i64::MAX) > tx.config().quotas.tags {
-            return Err(fault("QuotaExceed.Tags").with("The number of tags exceeds the quota."));
-        }
+        check_tag_quota(tx, tags.len())?;
         let plans = plans::of(tx, &image, self.system_disk.as_ref(), &self.data_disk).await?;
         // Effect
         let mut ids = Vec::new();
         for _ in 0..self.amount.unwrap_or(1) {
             let instance = self.instance_of(tx, region.id, &zone_id, &image);
             instances::insert(tx, &instance).await?;
-            tag(tx, ResourceType::Instance, &instance.instance_id, &instance, &tags).await?;
+            let tagged = Tagged::new(ResourceType::Instance, instance.subject(), instance.creation_time);
+            tags::set(tx, &tagged, &tags).await?;
             for plan in &plans {
                 let disk = plan.disk_of(tx, &instance);
                 disks::insert(tx, &disk).await?;
                 disks::attach(tx, &disk.disk_id, &instance.instance_id, &plan.device).await?;
-                tag(tx, ResourceType::Disk, &disk.disk_id, &instance, &tags).await?;
+                let tagged = Tagged::new(ResourceType::Disk, disk.subject(), disk.creation_time);
+                tags::set(tx, &tagged, &tags).await?;
             }
             let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
             timers::set(tx, TimerKind::InstanceFinish, &instance.instance_id, due).await?;
@@ -143,18 +143,6 @@ impl Idempotent for RunInstances {
     fn client_token(&self) -> Option<&str> {
         self.client_token.as_deref()
     }
-}
-
-async fn tag(
-    tx: &mut Tx<'_>,
-    resource_type: ResourceType,
-    resource_id: &str,
-    instance: &Instance,
-    tags: &[(String, String)],
-) -> Result<(), Fault> {
-    let Instance { account_id, region_id, creation_time, .. } = instance;
-    let tagged = Tagged { resource_type, resource_id, account_id, region_id, creation_time: *creation_time };
-    tags::set(tx, &tagged, tags).await
 }
 
 impl RunInstances {

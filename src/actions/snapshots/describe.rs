@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match, total_of};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
+use crate::api::describe::{CREATION, check_filters, narrow_by_creation, progress, stored, total_of, unless_all};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids;
@@ -46,6 +47,10 @@ pub struct DescribeSnapshots {
 
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 100 };
 const MOST_IDS: usize = 100;
+const STATUSES: [&str; 3] = ["progressing", "accomplished", "failed"];
+const TYPES: [&str; 2] = ["auto", "user"];
+const USAGES: [&str; 4] = ["image", "disk", "image_disk", "none"];
+const SOURCE_TYPES: [&str; 2] = ["system", "data"];
 
 impl Action for DescribeSnapshots {
     const NAME: &'static str = "DescribeSnapshots";
@@ -55,23 +60,18 @@ impl Action for DescribeSnapshots {
         if self.snapshot_ids.as_ref().is_some_and(|ids| ids.0.len() > MOST_IDS) {
             return Err(fault("InvalidSnapshotIds.Malformed"));
         }
-        let statuses = ["progressing", "accomplished", "failed", "all"];
-        check_one_of(self.status.as_deref(), &statuses, "InvalidStatus.NotFound")?;
-        let types = ["auto", "timer", "user", "all"];
-        check_one_of(self.snapshot_type.as_deref(), &types, "InvalidSnapshotType.NotFound")?;
-        check_one_of(self.usage.as_deref(), &["image", "disk", "image_disk", "none"], "InvalidUsage")?;
-        check_one_of(self.source_disk_type.as_deref(), &["system", "data"], "InvalidSourceDiskType")?;
+        check_one_of(unless_all(self.status.as_deref()), &STATUSES, "InvalidStatus.NotFound")?;
+        if unless_all(self.snapshot_type.as_deref()).is_some() && stored_type(self.snapshot_type.as_deref()).is_none() {
+            return Err(fault("InvalidSnapshotType.NotFound"));
+        }
+        check_one_of(self.usage.as_deref(), &USAGES, "InvalidUsage")?;
+        check_one_of(self.source_disk_type.as_deref(), &SOURCE_TYPES, "InvalidSourceDiskType")?;
         let categories = ["standard", "flash", "archive"];
         check_one_of(self.category.as_deref(), &categories, "InvalidSnapshotCategory.Malformed")?;
         if self.snapshot_link_id.as_deref().is_some_and(|id| !id.starts_with("sl-")) {
             return Err(fault("InvalidSnapshotLinkId.NotFound"));
         }
-        for KeyValue { key, value } in &self.filter {
-            if !matches!(key.as_str(), "CreationStartTime" | "CreationEndTime") {
-                return Err(fault("InvalidFilterKey.NotFound"));
-            }
-            Timestamp::parse(value).ok_or_else(|| fault("InvalidFilterValue"))?;
-        }
+        check_filters(&self.filter, &CREATION, &[])?;
         tags_to_match(&self.tag).map(drop)?;
         self.paging().page(LIMITS).map(drop)
     }
@@ -92,12 +92,11 @@ impl Action for DescribeSnapshots {
             filter.tag(tx, ResourceType::Snapshot, "snapshots.snapshot_id", key, *value);
         }
         let listing = filter::list::<Snapshot>(tx, &snapshots::SOURCE, &filter, &page).await?;
-        let is_plain = others.values().len() == Filter::of_caller(tx, &snapshots::SOURCE, false).values().len();
         let total = match (total_of(&page, &listing), by_tags.as_slice()) {
             (Some(total), _) => total,
             _ if !paging.wants_total() => 0,
-            (None, []) if is_plain => snapshots::count(tx, &counted).await?,
-            (None, [(key, Some(value))]) if is_plain && counted.is_empty() => {
+            (None, []) if others.is_of_caller_alone() => snapshots::count(tx, &counted).await?,
+            (None, [(key, Some(value))]) if others.is_of_caller_alone() && counted.is_empty() => {
                 tags::count(tx, ResourceType::Snapshot, key, value).await?
             }
             _ => filter::count(tx, &snapshots::SOURCE, &filter).await?,
@@ -130,10 +129,10 @@ impl DescribeSnapshots {
     /// The filters that the counters know.
     fn counted(&self) -> Counted<'_> {
         Counted {
-            status: given(self.status.as_deref()),
-            usage: given(self.usage.as_deref()),
-            snapshot_type: given(self.snapshot_type.as_deref()),
-            source_disk_type: given(self.source_disk_type.as_deref()),
+            status: stored(self.status.as_deref(), &STATUSES),
+            usage: stored(self.usage.as_deref(), &USAGES),
+            snapshot_type: stored_type(self.snapshot_type.as_deref()),
+            source_disk_type: stored(self.source_disk_type.as_deref(), &SOURCE_TYPES),
             // Documented with the default false, which cannot mean that encrypted ones are hidden: only true filters.
             encrypted: self.encrypted.then_some(true),
         }
@@ -156,29 +155,15 @@ impl DescribeSnapshots {
             let of_instance = "source_disk_id IN (SELECT disk_id FROM disk_attachments WHERE instance_id = ?)";
             filter.condition(of_instance, [instance_id.as_str().into()]);
         }
-        for KeyValue { key, value } in &self.filter {
-            let Some(instant) = Timestamp::parse(value) else { continue };
-            let bound = if key == "CreationStartTime" { "creation_time >= ?" } else { "creation_time <= ?" };
-            filter.condition(bound, [instant.into()]);
-        }
+        narrow_by_creation(&mut filter, &snapshots::SOURCE, &self.filter);
         filter
     }
 }
 
-/// The stored spelling of a filter that is given and not `all`.
-fn given(value: Option<&str>) -> Option<&str> {
-    value.filter(|text| !text.eq_ignore_ascii_case("all")).map(canonical)
-}
-
-/// The stored spelling of a filter value: `timer` is what events call `auto`.
-fn canonical(value: &str) -> &str {
-    const KNOWN: [&str; 10] =
-        ["progressing", "accomplished", "failed", "auto", "user", "image", "disk", "image_disk", "none", "system"];
-    match KNOWN.iter().find(|known| known.eq_ignore_ascii_case(value)) {
-        Some(known) => known,
-        None if value.eq_ignore_ascii_case("timer") => "auto",
-        None => "data",
-    }
+/// The type as it is stored: `timer` is what events call `auto`.
+fn stored_type(value: Option<&str>) -> Option<&'static str> {
+    let is_timer = value.is_some_and(|text| text.eq_ignore_ascii_case("timer"));
+    if is_timer { Some("auto") } else { stored(value, &TYPES) }
 }
 
 #[derive(Debug, Serialize)]
@@ -248,10 +233,14 @@ struct Item {
 
 impl Item {
     fn of(tags: Vec<TagRow>, row: Snapshot, now: Timestamp) -> Self {
-        let (progress, remain_time) = progress(&row, now);
+        let (percent, remain_time) = match row.status.as_str() {
+            "progressing" => progress(row.cut_time, row.finish_time, now),
+            "accomplished" => (100, 0),
+            _ => (0, 0),
+        };
         let is_cut = now >= row.cut_time;
         Self {
-            progress: format!("{progress}%"),
+            progress: format!("{percent}%"),
             remain_time,
             available: is_cut && row.available.into(),
             creation_time: if is_cut { row.creation_time.to_seconds() } else { String::new() },
@@ -283,14 +272,4 @@ impl Item {
             tags: tags.into(),
         }
     }
-}
-
-/// Percent done and seconds to go; 100 is reached only with the status.
-fn progress(row: &Snapshot, now: Timestamp) -> (i64, i64) {
-    if row.status != "progressing" {
-        return (if row.is_accomplished() { 100 } else { 0 }, 0);
-    }
-    let whole = row.finish_time.since(row.cut_time).max(1);
-    let done = now.since(row.cut_time).clamp(0, whole);
-    ((done * 100 / whole).min(99), (row.finish_time.since(now).max(0) + 999) / 1_000)
 }
