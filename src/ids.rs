@@ -17,6 +17,7 @@ pub enum IdKind {
     Disk,
     Image,
     Instance,
+    Task,
 }
 
 impl IdKind {
@@ -27,6 +28,7 @@ impl IdKind {
             Self::Disk => "d-",
             Self::Image => "m-",
             Self::Instance => "i-",
+            Self::Task => "t-",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::RowLocks;
-use crate::store::snapshots::{self, Snapshot};
+use crate::store::snapshots::{self, Referenced, Snapshot};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 use describe::DescribeSnapshots;
@@ -117,7 +117,7 @@ pub fn snapshot_for_image(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
 }
 
 /// A manual snapshot of a disk as it begins, without a name.
-fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
+pub fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
     let disk = &found.disk;
     let lifecycle = &tx.config().lifecycle;
     let percent =
@@ -223,18 +223,27 @@ impl Action for DeleteSnapshot {
             let choice = tx.config().fidelity.unknown_snapshot;
             return deleted_already(tx, &self.snapshot_id, choice, "InvalidSnapshotId.NotFound").await;
         };
-        if found.is_held() {
-            return Err(fault("Operation.Conflict"));
-        }
-        if found.is_used_by_image() {
-            return Err(fault("SnapshotCreatedImage"));
-        }
-        if found.is_used_by_disk() && !self.force {
-            return Err(fault("SnapshotCreatedDisk"));
-        }
+        may_be_deleted(&found, self.force)?;
         // Effect: guarded, a row changed meanwhile is a refusal and never an overwrite
         if snapshots::delete(tx, &found, "call").await? { Ok(Empty {}) } else { Err(fault("Operation.Conflict")) }
     }
+}
+
+/// Nothing stands in the way of deleting the snapshot.
+///
+/// # Errors
+/// 403 `Operation.Conflict`, `SnapshotCreatedImage`, and without `force` `SnapshotCreatedDisk`.
+pub fn may_be_deleted(found: &Referenced, force: bool) -> Result<(), Fault> {
+    if found.is_held() {
+        return Err(fault("Operation.Conflict"));
+    }
+    if found.is_used_by_image() {
+        return Err(fault("SnapshotCreatedImage"));
+    }
+    if found.is_used_by_disk() && !force {
+        return Err(fault("SnapshotCreatedDisk"));
+    }
+    Ok(())
 }
 
 /// Changes name, description or days of retention; the latter may only grow and count from the creation.

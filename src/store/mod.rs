@@ -10,6 +10,7 @@ pub mod opening;
 pub mod row_locks;
 pub mod snapshots;
 pub mod tags;
+pub mod tasks;
 pub mod timers;
 pub mod tombstones;
 pub mod tx;

@@ -15,11 +15,18 @@ pub enum TimerKind {
     ImageFinish,
     DiskFinish,
     InstanceFinish,
+    TaskFinish,
 }
 
 impl TimerKind {
-    const ALL: [Self; 5] =
-        [Self::SnapshotFinish, Self::SnapshotExpire, Self::ImageFinish, Self::DiskFinish, Self::InstanceFinish];
+    const ALL: [Self; 6] = [
+        Self::SnapshotFinish,
+        Self::SnapshotExpire,
+        Self::ImageFinish,
+        Self::DiskFinish,
+        Self::InstanceFinish,
+        Self::TaskFinish,
+    ];
 
     /// The name in the `kind` column.
     #[must_use]
@@ -30,6 +37,7 @@ impl TimerKind {
             Self::ImageFinish => "image_finish",
             Self::DiskFinish => "disk_finish",
             Self::InstanceFinish => "instance_finish",
+            Self::TaskFinish => "task_finish",
         }
     }
 

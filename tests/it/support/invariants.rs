@@ -7,6 +7,14 @@ use sqlx::Connection as _;
 
 use super::database;
 
+/// The ids of all that exists.
+macro_rules! existing {
+    () => {
+        "SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
+         UNION SELECT instance_id FROM instances UNION SELECT task_id FROM tasks"
+    };
+}
+
 /// A rule, and the query that finds what breaks it.
 const RULES: [(&str, &str); 17] = [
     ("the file is sound", "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
@@ -18,19 +26,26 @@ const RULES: [(&str, &str); 17] = [
            AND NOT EXISTS (SELECT 1 FROM disks WHERE disk_id = l.holder
                            AND status IN ('Creating', 'ReIniting', 'Attaching', 'Detaching'))
            AND NOT EXISTS (SELECT 1 FROM timers WHERE resource_id = l.holder AND kind = 'disk_finish')
-           AND NOT EXISTS (SELECT 1 FROM snapshots WHERE snapshot_id = l.holder AND status = 'progressing')",
+           AND NOT EXISTS (SELECT 1 FROM snapshots WHERE snapshot_id = l.holder AND status = 'progressing')
+           AND NOT EXISTS (SELECT 1 FROM tasks WHERE task_id = l.holder AND task_status = 'Processing')",
     ),
     (
         "a stored lock is on something that exists",
-        "SELECT resource_id FROM row_locks WHERE holder NOT LIKE 'operator:%' AND resource_id NOT IN (
-             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
-             UNION SELECT instance_id FROM instances)",
+        concat!(
+            "SELECT resource_id FROM row_locks WHERE holder NOT LIKE 'operator:%' AND resource_id NOT IN (
+             ",
+            existing!(),
+            ")"
+        ),
     ),
     (
         "a timer is of something that exists",
-        "SELECT kind || ' ' || resource_id FROM timers WHERE resource_id NOT IN (
-             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
-             UNION SELECT instance_id FROM instances)",
+        concat!(
+            "SELECT kind || ' ' || resource_id FROM timers WHERE resource_id NOT IN (
+             ",
+            existing!(),
+            ")"
+        ),
     ),
     (
         "a snapshot has the timer that finishes it as long as it is progressing",
@@ -88,9 +103,12 @@ const RULES: [(&str, &str); 17] = [
     ),
     (
         "a tag is on something that exists",
-        "SELECT resource_id FROM tags WHERE resource_id NOT IN (
-             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
-             UNION SELECT instance_id FROM instances)",
+        concat!(
+            "SELECT resource_id FROM tags WHERE resource_id NOT IN (
+             ",
+            existing!(),
+            ")"
+        ),
     ),
     (
         "a deletion left one tombstone, and a tombstone is of a deletion",

@@ -1,0 +1,12 @@
+//! What time does to tasks: they are finished, and what they were for comes true.
+
+use crate::faults::Fault;
+use crate::store::tx::Tx;
+use crate::store::{row_locks, tasks};
+
+/// Processing becomes Finished, and the rows that the task held are free again.
+pub async fn finish(tx: &mut Tx<'_>, task_id: &str) -> Result<(), Fault> {
+    let Some(task) = tasks::find_for_engine(tx, task_id).await? else { return Ok(()) };
+    tasks::finish(tx, &task, "Finished").await?;
+    row_locks::release(tx, task_id).await
+}
