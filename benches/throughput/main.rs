@@ -1,6 +1,6 @@
 //! Measures the release binary beside a bare axum handler and raw SQLite commits in one run; prints Markdown tables.
 //!
-//! `cargo bench --bench throughput -- [ROWS …]` (default 1000). Absolute figures drift with the machine: read the ratios.
+//! `cargo bench --bench throughput -- [ROWS …] [CALL …]` (default: 1000 rows, all calls). Absolute figures drift with the machine: read the ratios.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -31,8 +31,10 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|word| word == "serve-bare") {
         return daemon::serve_bare();
     }
-    let sizes: Vec<usize> = arguments.iter().filter_map(|word| word.parse().ok()).collect();
+    let (sizes, calls): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|word| word.parse::<usize>().is_ok());
+    let sizes: Vec<usize> = sizes.iter().filter_map(|word| word.parse().ok()).collect();
     let sizes = if sizes.is_empty() { vec![1_000] } else { sizes };
+    let is_wanted = |name: &str| calls.is_empty() || calls.iter().any(|call| *call == name);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let bare = Bare::start();
     println!("| connections | bare axum, requests/s | p50 µs |\n|---|---|---|");
@@ -44,14 +46,15 @@ fn main() -> ExitCode {
     }
     for rows in sizes {
         println!("\n### {rows} stored snapshots\n");
-        one_size(&runtime, rows, &bare_at);
+        one_size(&runtime, rows, &bare_at, &is_wanted);
     }
     ExitCode::SUCCESS
 }
 
-fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64]) {
+fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wanted: &dyn Fn(&str) -> bool) {
     let folder = tempfile::tempdir().expect("a folder");
-    let raw = raw::measure(&folder.path().join("raw"), rows);
+    let stored = rows + CALLS * CONNECTIONS.len();
+    let raw = raw::measure(&folder.path().join("raw"), stored);
     println!(
         "raw rusqlite, same statements, 100 a commit with a savepoint each: delete {:.0}/s, create {:.0}/s;",
         raw.delete, raw.create
@@ -63,7 +66,7 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64]) {
     let data = folder.path().join("daemon");
     let mut daemon = Daemon::start(&data);
     daemon.stop();
-    let ids = seed::fill(&data.join("snapshotd.db"), rows + CALLS * CONNECTIONS.len());
+    let ids = seed::fill(&data.join("snapshotd.db"), stored);
     let (deletable, kept) = ids.snapshots.split_at(CALLS * CONNECTIONS.len());
     let daemon = Daemon::start(&data);
     let show = |name: &str, connections: usize, outcome: &Outcome, bare: f64, raw: Option<f64>| {
@@ -79,15 +82,22 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64]) {
     };
     for (i, connections) in CONNECTIONS.into_iter().enumerate() {
         for (name, load) in load::reads(CALLS / 4, kept, &ids.disks) {
+            if !is_wanted(name) {
+                continue;
+            }
             let outcome = runtime.block_on(load.run(daemon.address(), connections, LONGEST));
             show(name, connections, &outcome, bare[i], None);
         }
-        let creates = load::creates(CALLS, &ids.disks);
-        let outcome = runtime.block_on(creates.run(daemon.address(), connections, LONGEST));
-        show("CreateSnapshot", connections, &outcome, bare[i], Some(raw.create));
-        let deletes = load::deletes(&deletable[i * CALLS..(i + 1) * CALLS]);
-        let outcome = runtime.block_on(deletes.run(daemon.address(), connections, LONGEST));
-        show("DeleteSnapshot", connections, &outcome, bare[i], Some(raw.delete));
+        if is_wanted("CreateSnapshot") {
+            let creates = load::creates(CALLS, &ids.disks);
+            let outcome = runtime.block_on(creates.run(daemon.address(), connections, LONGEST));
+            show("CreateSnapshot", connections, &outcome, bare[i], Some(raw.create));
+        }
+        if is_wanted("DeleteSnapshot") {
+            let deletes = load::deletes(&deletable[i * CALLS..(i + 1) * CALLS]);
+            let outcome = runtime.block_on(deletes.run(daemon.address(), connections, LONGEST));
+            show("DeleteSnapshot", connections, &outcome, bare[i], Some(raw.delete));
+        }
     }
     println!(
         "\nresident memory after the load: {} MB; user+system CPU of the daemon: {:.1} s",

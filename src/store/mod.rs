@@ -1,5 +1,6 @@
 //! The store: one SQLite file, one writer with group commit, readers beside it; the only folder with SQL.
 
+mod block_on;
 pub mod client_tokens;
 pub mod disks;
 pub mod events;

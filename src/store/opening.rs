@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Connection};
 use tokio::sync::{Notify, mpsc};
 
+use super::block_on::block_on;
 use super::filter::Walks;
 use super::row_locks::LockTable;
 use super::tx::Marks;
@@ -272,8 +273,7 @@ fn reading(file: &Path) -> SqliteConnectOptions {
 /// Gives the writer a thread of its own, so that its turn never waits behind the requests of others.
 fn start(writer: Writer, requests: mpsc::Receiver<Request>) -> Result<(), Failure> {
     let failed = |error| Failure::Database(sqlx::Error::Io(error));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
-    let work = move || runtime.block_on(writer.run(requests));
+    let work = move || block_on(writer.run(requests));
     std::thread::Builder::new().name("writer".to_owned()).spawn(work).map_err(failed)?;
     Ok(())
 }

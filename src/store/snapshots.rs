@@ -149,29 +149,7 @@ pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Optio
     Ok(sqlx::query_as(examine!("snapshot_id = $1")).bind(snapshot_id).fetch_optional(tx.conn()).await?)
 }
 
-/// Takes a snapshot, $1, out of the counters, while its row still tells of which combination it is.
-macro_rules! leave_count {
-    () => {
-        "UPDATE snapshot_counts SET snapshot_count = snapshot_count - 1
-         WHERE (account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted) = (
-             SELECT account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted
-             FROM snapshots WHERE snapshot_id = $1);"
-    };
-}
-
-/// Puts a snapshot, $1, into the counters, after its row tells of which combination it is.
-macro_rules! enter_count {
-    () => {
-        "INSERT INTO snapshot_counts
-             (account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted, snapshot_count)
-         SELECT account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted, 1
-         FROM snapshots WHERE snapshot_id = $1
-         ON CONFLICT (account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted)
-         DO UPDATE SET snapshot_count = snapshot_counts.snapshot_count + 1;"
-    };
-}
-
-/// Stores a new snapshot, counted, with the timer that finishes it.
+/// Stores a new snapshot with the timer that finishes it.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
@@ -183,9 +161,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
              instant_access, instant_access_retention_days, retention_days, full_size_bytes, creation_time, cut_time,
              finish_time, last_modified_time)
          VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
-             $27, $28, $29, $30, $31, $32, $33);",
-        enter_count!(),
-        "INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
+             $27, $28, $29, $30, $31, $32, $33);
+         INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
          UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16;",
         event!()
     );
@@ -229,16 +206,18 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
 /// 500 `InternalError` when the database fails.
 pub async fn delete(tx: &mut Tx<'_>, found: &Referenced, reason: &'static str) -> Result<bool, Fault> {
     const SQL: &str = concat!(
-        leave_count!(),
-        "DELETE FROM disk_snapshot_references WHERE snapshot_id = $1;
-         DELETE FROM snapshots WHERE snapshot_id = $1 AND status = $8 AND last_modified_time = $9;
+        "DELETE FROM snapshots WHERE snapshot_id = $1 AND status = $8 AND last_modified_time = $9;
          DELETE FROM timers WHERE resource_id = $1;",
         bury!()
     );
-    const GUARD: usize = 2;
+    const GUARD: usize = 0;
     let snapshot = &found.snapshot;
     if found.tagged != 0 {
         super::tags::remove(tx, &snapshot.snapshot_id, None).await?;
+    }
+    if found.is_used_by_disk() {
+        let statement = sqlx::query("DELETE FROM disk_snapshot_references WHERE snapshot_id = $1");
+        tx.execute(statement.bind(&snapshot.snapshot_id)).await?;
     }
     let statement = effect(tx, SQL, snapshot.subject(), "Snapshot:DeleteSnapshotCompleted", reason)
         .bind(&snapshot.status)
@@ -254,14 +233,12 @@ pub async fn delete(tx: &mut Tx<'_>, found: &Referenced, reason: &'static str) -
 /// 500 `InternalError` when the database fails.
 pub async fn finish(tx: &mut Tx<'_>, snapshot: &Snapshot, status: &'static str) -> Result<bool, Fault> {
     const SQL: &str = concat!(
-        leave_count!(),
         "UPDATE snapshots SET status = $8, available = CASE $8 WHEN 'accomplished' THEN 1 ELSE 0 END,
              last_modified_time = $6
          WHERE snapshot_id = $1 AND status = 'progressing';",
-        enter_count!(),
         event!()
     );
-    const GUARD: usize = 1;
+    const GUARD: usize = 0;
     let name =
         if status == "accomplished" { "Snapshot:CreateSnapshotCompleted" } else { "Snapshot:CreateSnapshotFailed" };
     let statement = effect(tx, SQL, snapshot.subject(), name, status).bind(status);
@@ -302,19 +279,16 @@ pub async fn set_retention(tx: &mut Tx<'_>, snapshot: &Snapshot) -> Result<(), F
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn refresh_usage(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Fault> {
-    const SQL: &str = concat!(
-        leave_count!(),
+    let statement = sqlx::query(
         "UPDATE snapshots SET usage = CASE
              WHEN EXISTS (SELECT 1 FROM image_disk_mappings WHERE snapshot_id = $1) THEN
                  CASE WHEN EXISTS (SELECT 1 FROM disk_snapshot_references WHERE snapshot_id = $1)
                      THEN 'image_disk' ELSE 'image' END
              WHEN EXISTS (SELECT 1 FROM disk_snapshot_references WHERE snapshot_id = $1) THEN 'disk'
              ELSE 'none' END
-         WHERE snapshot_id = $1;",
-        enter_count!()
+         WHERE snapshot_id = $1",
     );
-    tx.execute(sqlx::query(SQL).bind(snapshot_id)).await?;
-    Ok(())
+    tx.execute(statement.bind(snapshot_id)).await
 }
 
 /// The filters whose totals the counters know.

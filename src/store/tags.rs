@@ -91,28 +91,18 @@ pub async fn of_all(tx: &mut Tx<'_>, resource_ids: &[&str]) -> Result<HashMap<St
 /// 500 `InternalError` when the database fails.
 pub async fn set(tx: &mut Tx<'_>, resource: &Tagged<'_>, tags: &[(String, String)]) -> Result<(), Fault> {
     for (key, value) in tags {
-        // The counter of the old value goes down first, while the old row still tells it.
         let statement = sqlx::query(
-            "UPDATE tag_counts SET resource_count = resource_count - 1
-             WHERE account_id = $1 AND region_id = $2 AND resource_type = $3 AND tag_key = $4
-               AND tag_value = (SELECT tag_value FROM tags WHERE resource_id = $5 AND tag_key = $4);
-             INSERT INTO tags (resource_id, tag_key, tag_value, account_id, region_id, resource_type,
+            "INSERT INTO tags (resource_id, tag_key, tag_value, account_id, region_id, resource_type,
                                resource_creation_time)
-             VALUES ($5, $4, $6, $1, $2, $3, $7)
-             ON CONFLICT (resource_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value;
-             INSERT INTO tag_counts (account_id, region_id, resource_type, tag_key, tag_value, resource_count)
-             VALUES ($1, $2, $3, $4, $6, 1)
-             ON CONFLICT (account_id, region_id, resource_type, tag_key, tag_value) DO UPDATE
-             SET resource_count = resource_count + 1;
-             DELETE FROM tag_counts
-             WHERE account_id = $1 AND region_id = $2 AND resource_type = $3 AND tag_key = $4 AND resource_count = 0",
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (resource_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
         )
+        .bind(resource.resource_id)
+        .bind(key)
+        .bind(value)
         .bind(resource.account_id)
         .bind(resource.region_id)
         .bind(resource.resource_type.name())
-        .bind(key)
-        .bind(resource.resource_id)
-        .bind(value)
         .bind(resource.creation_time);
         tx.execute(statement).await?;
     }
@@ -124,21 +114,8 @@ pub async fn set(tx: &mut Tx<'_>, resource: &Tagged<'_>, tags: &[(String, String
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn remove(tx: &mut Tx<'_>, resource_id: &str, key: Option<&str>) -> Result<(), Fault> {
-    let statement = sqlx::query(
-        "UPDATE tag_counts SET resource_count = resource_count - 1
-         WHERE (account_id, region_id, resource_type, tag_key, tag_value) IN (
-             SELECT account_id, region_id, resource_type, tag_key, tag_value FROM tags
-             WHERE resource_id = $1 AND ($2 IS NULL OR tag_key = $2));
-         DELETE FROM tag_counts
-         WHERE resource_count = 0 AND (account_id, region_id, resource_type, tag_key, tag_value) IN (
-             SELECT account_id, region_id, resource_type, tag_key, tag_value FROM tags
-             WHERE resource_id = $1 AND ($2 IS NULL OR tag_key = $2));
-         DELETE FROM tags WHERE resource_id = $1 AND ($2 IS NULL OR tag_key = $2)",
-    )
-    .bind(resource_id)
-    .bind(key);
-    tx.execute(statement).await?;
-    Ok(())
+    let statement = sqlx::query("DELETE FROM tags WHERE resource_id = $1 AND ($2 IS NULL OR tag_key = $2)");
+    tx.execute(statement.bind(resource_id).bind(key)).await
 }
 
 /// How many resources of a type carry this key and value in the caller's account and region.
