@@ -1,13 +1,16 @@
-//! The static gate between registry and contract: what is not covered stands in `contract/uncovered.tsv`, which may only shrink.
+//! The gate between contract, registry and tests: what is not covered stands in `contract/uncovered.tsv`, which may only shrink.
+
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use snapshotd::api::registry;
 
-use crate::support::contract::{Action, capital, contract, general};
-use crate::support::{judge, update};
+use crate::support::contract::{capital, contract, general};
+use crate::support::seen::{self, Item};
+use crate::support::update;
 
 const FILE: &str = "contract/uncovered.tsv";
 const REASONS: [&str; 9] = [
@@ -22,33 +25,12 @@ const REASONS: [&str; 9] = [
     "later",
 ];
 
-/// Kind (action, parameter, field, error), action and name of something in the contract.
-type Item = (String, String, String);
-
 fn item(kind: &str, action: &str, name: &str) -> Item {
     (kind.to_owned(), action.to_owned(), name.to_owned())
 }
 
-/// All Rust below a folder, as one text.
-fn source(folder: &Path) -> String {
-    let mut text = String::new();
-    let mut entries: Vec<_> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            text.push_str(&source(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text.push_str(&fs::read_to_string(path).expect("a file"));
-        }
-    }
-    text
-}
-
-/// What the contract has and the registry's types, the sources or the known answers lack.
-fn uncovered() -> BTreeSet<Item> {
-    let sources = ["src/actions", "src/api"].map(|folder| source(&update::path(folder))).concat();
-    let known = judge::known_fields();
+/// What the contract has and the registry's types, or the record of what tests saw, lack.
+fn uncovered(seen: &BTreeMap<Item, String>) -> BTreeSet<Item> {
     let mut missing = BTreeSet::new();
     for (name, action) in contract().actions.iter().filter(|(_, action)| action.exists) {
         let Some(entry) = registry::find("2014-05-26", name) else {
@@ -57,14 +39,11 @@ fn uncovered() -> BTreeSet<Item> {
         };
         let read: BTreeSet<String> = entry.parameters().iter().map(|name| general(name)).collect();
         let wanted = action.own_parameters();
-        missing
-            .extend(wanted.iter().filter(|wanted| !reads(&read, wanted)).map(|wanted| item("parameter", name, wanted)));
-        let fields = action.fields();
-        let unknown = fields.iter().filter(|field| !known.contains(&(name.clone(), (*field).clone())));
-        missing.extend(unknown.map(|field| item("field", name, field)));
-        let codes = contract().codes(name);
-        let raised = |code: &&&str| !is_raised(code, action, &read, &sources);
-        missing.extend(codes.iter().filter(raised).map(|code| item("error", name, code)));
+        let unread = wanted.iter().filter(|wanted| !reads(&read, wanted));
+        missing.extend(unread.map(|wanted| item("parameter", name, wanted)));
+        let fields = action.fields().into_iter().map(|field| item("field", name, &field));
+        let codes = contract().codes(name).into_iter().map(|code| item("error", name, code));
+        missing.extend(fields.chain(codes).filter(|item| !seen.contains_key(item)));
     }
     missing
 }
@@ -74,19 +53,12 @@ fn reads(read: &BTreeSet<String>, wanted: &str) -> bool {
     read.contains(wanted) || read.contains(&with_capital) || read.contains(&format!("{wanted}.N"))
 }
 
-/// A code is raised where it is quoted, and by the general rule for values that cannot be read.
-fn is_raised(code: &str, action: &Action, read: &BTreeSet<String>, sources: &str) -> bool {
-    let by_rule = || {
-        let name = ["Malformed", "ValueNotSupported"].iter().find_map(|kind| {
-            code.strip_prefix("Invalid")
-                .and_then(|rest| rest.strip_suffix(kind))
-                .and_then(|rest| rest.strip_suffix('.'))
-        });
-        let is_typed = |name: &str| action.parameters.iter().any(|known| known.name == name && known.kind != "string");
-        name.is_some_and(|name| read.contains(name) && is_typed(name))
-    };
-    let ours = contract().refusals.iter().any(|row| !row.is_vendors && row.action == "*" && row.code == code);
-    sources.contains(&format!("\"{code}\"")) || ours || by_rule()
+/// What is on record; rewritten first from the last whole run where that is asked for.
+fn record() -> BTreeMap<Item, String> {
+    if update::is_asked_for() {
+        seen::keep(&seen::in_the_last_run());
+    }
+    seen::on_record()
 }
 
 /// The lines of the file: what is not covered, and why.
@@ -122,7 +94,7 @@ fn every_action_is_in_the_contract_and_reads_only_what_it_has() {
 
 #[test]
 fn what_is_not_covered_is_listed_and_nothing_else() {
-    let (missing, mut listed) = (uncovered(), listed());
+    let (missing, mut listed) = (uncovered(&record()), listed());
     if update::is_asked_for() {
         listed.retain(|known, _| missing.contains(known));
         let header = "# What the contract has and the daemon lacks: kind, action, name, reason. It may only shrink.\n";
@@ -137,6 +109,32 @@ fn what_is_not_covered_is_listed_and_nothing_else() {
         .map(|(kind, action, name)| format!("{kind}\t{action}\t{name}"))
         .collect();
     assert!(unlisted.is_empty(), "not covered and not listed:\n{}", unlisted.join("\n"));
+}
+
+#[test]
+fn every_proof_names_a_test_that_exists() {
+    let sources = sources(&update::path("tests/it"));
+    for (item, test) in seen::on_record() {
+        let name = test.rsplit("::").next().unwrap_or_default();
+        assert!(sources.contains(&format!("fn {name}(")), "{} proves {item:?} by {test}, which is gone", seen::FILE);
+    }
+}
+
+/// Run by the continuous integration after the whole suite, which it judges.
+#[test]
+#[ignore = "looks at the run before this one: cargo test, then cargo test --test it -- --ignored"]
+fn the_last_whole_run_saw_all_that_is_on_record() {
+    let last = seen::in_the_last_run();
+    let unseen: Vec<_> = seen::on_record().into_keys().filter(|item| !last.contains_key(item)).collect();
+    assert!(unseen.is_empty(), "{} has what no test saw: {unseen:#?}", seen::FILE);
+}
+
+/// All Rust below a folder, as one text.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let text =
+        |path: PathBuf| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).unwrap_or_default() };
+    entries.map(text).collect()
 }
 
 #[test]

@@ -1,20 +1,16 @@
-//! The judge: every answer that any test receives is held against the contract; records what it saw for whoever asks.
+//! The judge: every answer that any test receives is held against the contract; keeps nothing itself.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write as _;
-use std::sync::{Mutex, OnceLock};
 
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
 
 use super::answer::Answer;
 use super::contract::{contract, fits};
-use super::update;
 
-/// Holds an answer against the contract; action and name of each response field in it.
+/// Holds an answer against the contract; the response fields in it.
 #[track_caller]
-pub fn judge(answer: &Answer) -> BTreeSet<(String, String)> {
+pub fn judge(answer: &Answer) -> BTreeSet<String> {
     let fault = |why: &str| -> ! {
         panic!("{} answered against the contract: {why}\n{} {}", answer.sent.action, answer.status, answer.text)
     };
@@ -24,23 +20,7 @@ pub fn judge(answer: &Answer) -> BTreeSet<(String, String)> {
         other => fault(&format!("its type is {other:?}")),
     };
     let seen = if answer.status == 200 { success(answer, is_json) } else { refusal(answer, is_json) };
-    let fields = seen.unwrap_or_else(|why| fault(&why));
-    record(answer, &fields);
-    let known = known_fields();
-    for field in &fields {
-        let line = (answer.sent.action.clone(), field.clone());
-        if !known.contains(&line) && !update::is_asked_for() {
-            fault(&format!("{field} is not in tests/it/golden/fields.tsv"));
-        }
-    }
-    fields.into_iter().map(|field| (answer.sent.action.clone(), field)).collect()
-}
-
-/// Action and response field of all that the daemon is known to answer.
-pub fn known_fields() -> BTreeSet<(String, String)> {
-    let text = update::read("tests/it/golden/fields.tsv");
-    let pair = |line: &str| line.split_once('\t').map(|(action, field)| (action.to_owned(), field.to_owned()));
-    text.lines().filter_map(pair).collect()
+    seen.unwrap_or_else(|why| fault(&why))
 }
 
 fn success(answer: &Answer, is_json: bool) -> Result<BTreeSet<String>, String> {
@@ -179,19 +159,4 @@ fn add(open: &mut [(String, Map<String, Value>, String)], name: String, value: V
         Some(first) => *first = Value::Array(vec![first.take(), value]),
         None => drop(members.insert(name, value)),
     }
-}
-
-/// One line for each answer in `target/judge/<pid>.tsv`: action, status, code, parameters sent, fields seen.
-fn record(answer: &Answer, fields: &BTreeSet<String>) {
-    static LOG: OnceLock<Mutex<File>> = OnceLock::new();
-    let log = LOG.get_or_init(|| {
-        let folder = update::path("target/judge");
-        std::fs::create_dir_all(&folder).expect("a folder");
-        Mutex::new(File::create(folder.join(format!("{}.tsv", std::process::id()))).expect("a file"))
-    });
-    let join = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(",");
-    let (sent, seen) = (join(&answer.sent.parameters), join(fields));
-    let (action, status, code) = (&answer.sent.action, answer.status, answer.code());
-    let mut log = log.lock().expect("unpoisoned");
-    writeln!(log, "{action}\t{status}\t{code}\t{}\t{seen}", sent.escape_debug()).expect("a line");
 }

@@ -8,6 +8,7 @@ pub mod invariants;
 pub mod judge;
 pub mod request;
 pub mod seed;
+pub mod seen;
 pub mod update;
 
 use std::collections::BTreeSet;
@@ -48,8 +49,8 @@ pub struct TestApp {
     folder: TempDir,
     /// Ids that successful calls gave out.
     created: Mutex<BTreeSet<String>>,
-    /// Action and response field of every answer.
-    fields: Mutex<BTreeSet<(String, String)>>,
+    /// The name of the test that it is made for.
+    test: String,
     serial: AtomicU64,
     /// Whether 500 `InternalError` may be answered: only where the test itself breaks the store.
     broken: AtomicBool,
@@ -89,7 +90,7 @@ impl TestApp {
             config,
             folder,
             created: Mutex::default(),
-            fields: Mutex::default(),
+            test: std::thread::current().name().unwrap_or_default().to_owned(),
             serial: AtomicU64::new(0),
             broken: AtomicBool::new(false),
         }
@@ -148,19 +149,13 @@ impl TestApp {
         let router = http::router(Arc::clone(self.app()));
         let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
         let answer = Answer::receive(sent, response).await;
-        let verdict = judge::judge(&answer);
+        seen::log(&self.test, &answer, &judge::judge(&answer));
         let internal = answer.status >= 500 && !self.broken.load(Ordering::Relaxed);
         assert!(!internal, "{} failed: {}", answer.sent.action, answer.text);
-        self.fields.lock().expect("unpoisoned").extend(verdict);
         if answer.status == 200 && answer.sent.makes_something() {
             self.created.lock().expect("unpoisoned").extend(answer.ids());
         }
         answer
-    }
-
-    /// Action and field of all answers so far.
-    pub fn fields(&self) -> BTreeSet<(String, String)> {
-        self.fields.lock().expect("unpoisoned").clone()
     }
 
     /// From here on the test breaks the store and 500 is no failure of its own.

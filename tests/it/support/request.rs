@@ -1,7 +1,5 @@
 //! Requests as SDKs send them: signed by v1 or v3, spread over query and form body; may be spoiled on purpose.
 
-use std::collections::BTreeSet;
-
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use snapshotd::ids;
@@ -19,12 +17,11 @@ const SIGNED_HEADERS: &str =
 pub struct Sent {
     /// Empty where the gateway cannot know it.
     pub action: String,
-    pub parameters: BTreeSet<String>,
 }
 
 impl Sent {
     pub fn nothing() -> Self {
-        Self { action: String::new(), parameters: BTreeSet::new() }
+        Self { action: String::new() }
     }
 
     /// Whether the ids in its answer are new ones.
@@ -134,7 +131,7 @@ impl Request {
     }
 
     pub fn sent(&self) -> Sent {
-        Sent { action: self.action.clone(), parameters: self.own.iter().map(|(name, _)| name.clone()).collect() }
+        Sent { action: self.action.clone() }
     }
 
     fn common(&self, name: &str) -> &str {

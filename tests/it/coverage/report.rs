@@ -1,0 +1,127 @@
+//! `docs/coverage.md`, written from contract, registry and the record of what tests saw; never by hand.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use snapshotd::api::registry;
+
+use super::{item, listed, record};
+use crate::support::contract::{Refusal, contract};
+use crate::support::seen::Item;
+use crate::support::update;
+
+const FILE: &str = "docs/coverage.md";
+const HEAD: &str = "# Coverage
+
+Written by `SNAPSHOTD_TEST_UPDATE=1 cargo test`, then `SNAPSHOTD_TEST_UPDATE=1 cargo test --test it coverage`; never by
+hand. A code is *proven* where a test calls the action and receives it; the table names one such test. Each other row of
+the vendor's tables has a reason. Codes that the vendor's table of an action lacks are ours, with the choice behind them
+([decisions](decisions.md)).
+";
+/// Counted apart: most of their rows are about instances, which are stubs here.
+const INSTANCE_MAKERS: [&str; 2] = ["CreateInstance", "RunInstances"];
+
+fn report(seen: &BTreeMap<Item, String>) -> String {
+    let listed = listed();
+    let mut text = HEAD.to_owned();
+    summary(&mut text, seen, &listed);
+    for (name, action) in contract().actions.iter().filter(|(_, action)| action.exists) {
+        if registry::find("2014-05-26", name).is_none() {
+            let _ = write!(text, "\n## {name}\n\nNot served yet.\n");
+            continue;
+        }
+        let without = |kind: &str| -> Vec<(&str, &str)> {
+            let of_action = |known: &&Item| known.0 == kind && known.1 == *name;
+            listed
+                .iter()
+                .filter(|(known, _)| of_action(known))
+                .map(|(known, why)| (known.2.as_str(), why.as_str()))
+                .collect()
+        };
+        let (parameters, fields) = (without("parameter"), without("field"));
+        let count = |all: usize, gone: usize| format!("{} of {all}", all - gone);
+        let _ = write!(
+            text,
+            "\n## {name}\n\nParameters: {}. Response fields: {}.\n",
+            count(action.own_parameters().len(), parameters.len()),
+            count(action.fields().len(), fields.len())
+        );
+        for (kind, gone) in [("Parameters", parameters), ("Fields", fields)] {
+            let gone: Vec<String> = gone.iter().map(|(name, why)| format!("`{name}` ({why})")).collect();
+            if !gone.is_empty() {
+                let _ = write!(text, "{kind} not served: {}.\n", gone.join(", "));
+            }
+        }
+        codes(&mut text, name, seen, &listed);
+    }
+    text
+}
+
+/// How many rows are proven, and how many are left out for which reason.
+fn summary(text: &mut String, seen: &BTreeMap<Item, String>, listed: &BTreeMap<Item, String>) {
+    let vendors: BTreeSet<Item> = contract()
+        .refusals
+        .iter()
+        .filter(|row| row.is_vendors && contract().actions[&row.action].exists)
+        .map(|row| item("error", &row.action, &row.code))
+        .collect();
+    let is_maker = |known: &Item| INSTANCE_MAKERS.contains(&known.1.as_str());
+    let mut rows: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for known in &vendors {
+        let kind = if seen.contains_key(known) {
+            "proven"
+        } else {
+            listed.get(known).map_or("action not served", String::as_str)
+        };
+        let counted = rows.entry(kind).or_default();
+        if is_maker(known) { counted.1 += 1 } else { counted.0 += 1 }
+    }
+    text.push_str("\n| rows of error codes | all other actions | RunInstances and CreateInstance |\n|---|---|---|\n");
+    for (kind, (others, makers)) in rows {
+        let _ = writeln!(text, "| {kind} | {others} | {makers} |");
+    }
+}
+
+/// Each code of an action: its statuses, where it comes from, and what proves it.
+fn codes(text: &mut String, action: &str, seen: &BTreeMap<Item, String>, listed: &BTreeMap<Item, String>) {
+    let mut rows: BTreeMap<&str, Vec<&Refusal>> = BTreeMap::new();
+    for row in contract().refusals.iter().filter(|row| row.action == action) {
+        rows.entry(&row.code).or_default().push(row);
+    }
+    for ((_, _, code), _) in seen.iter().filter(|((kind, of, _), _)| kind == "error" && of == action) {
+        rows.entry(code).or_default();
+    }
+    if rows.is_empty() {
+        return;
+    }
+    text.push_str("\n| code | status | from | proof |\n|---|---|---|---|\n");
+    for (code, refusals) in rows {
+        let known = item("error", action, code);
+        let statuses: BTreeSet<String> = refusals.iter().map(|row| row.status.to_string()).collect();
+        let statuses =
+            if statuses.is_empty() { "–".to_owned() } else { statuses.into_iter().collect::<Vec<_>>().join(", ") };
+        let from = match refusals.first() {
+            Some(row) if row.is_vendors => "documented",
+            Some(_) => "ours",
+            None => "common",
+        };
+        let proof = match (seen.get(&known), listed.get(&known)) {
+            (Some(test), _) => format!("`{test}`"),
+            (None, Some(why)) => format!("– ({why})"),
+            (None, None) => "–".to_owned(),
+        };
+        let _ = writeln!(text, "| `{code}` | {statuses} | {from} | {proof} |");
+    }
+}
+
+#[test]
+fn the_report_is_as_generated() {
+    let text = report(&record());
+    if update::is_asked_for() {
+        update::write(FILE, &text);
+    }
+    assert!(
+        update::read(FILE) == text,
+        "{FILE} is stale; SNAPSHOTD_TEST_UPDATE=1 cargo test --test it coverage rewrites it"
+    );
+}
