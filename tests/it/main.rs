@@ -12,6 +12,7 @@ mod images;
 mod instances;
 mod kill;
 mod locks;
+mod negatives;
 mod regions;
 mod slow;
 mod snapshots;

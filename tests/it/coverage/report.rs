@@ -49,7 +49,7 @@ fn report(seen: &BTreeMap<Item, String>) -> String {
         for (kind, gone) in [("Parameters", parameters), ("Fields", fields)] {
             let gone: Vec<String> = gone.iter().map(|(name, why)| format!("`{name}` ({why})")).collect();
             if !gone.is_empty() {
-                let _ = write!(text, "{kind} not served: {}.\n", gone.join(", "));
+                let _ = writeln!(text, "{kind} not served: {}.", gone.join(", "));
             }
         }
         codes(&mut text, name, seen, &listed);

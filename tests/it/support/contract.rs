@@ -18,6 +18,15 @@ pub struct Parameter {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: String,
+    #[serde(default)]
+    pub required: bool,
+    #[serde(default)]
+    pub deprecated: bool,
+    /// The values that it may have; none for any.
+    #[serde(default, rename = "enum")]
+    pub values: Vec<String>,
+    pub min: Option<i64>,
+    pub max: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -71,4 +71,27 @@ impl TestApp {
         dump.remove("engine");
         dump
     }
+
+    /// Takes the tables away, so that every statement fails.
+    pub async fn lose_tables(&self) {
+        self.rename_tables("name", "'lost_' || name", "name NOT LIKE 'lost\\_%' ESCAPE '\\'").await;
+    }
+
+    pub async fn find_tables_again(&self) {
+        self.rename_tables("name", "substr(name, 6)", "name LIKE 'lost\\_%' ESCAPE '\\'").await;
+    }
+
+    async fn rename_tables(&self, from: &str, to: &str, which: &str) {
+        let mut conn = open(&self.database()).await;
+        let sql = format!(
+            "SELECT 'ALTER TABLE ' || {from} || ' RENAME TO ' || {to} FROM sqlite_master
+             WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND {which}"
+        );
+        let renames: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&mut conn).await.expect("the tables");
+        conn.close().await.expect("closed");
+        for rename in renames {
+            self.sql(&rename).await;
+        }
+    }
 }

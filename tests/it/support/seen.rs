@@ -27,11 +27,12 @@ pub fn log(test: &str, answer: &Answer, fields: &BTreeSet<String>) {
         Mutex::new(File::create(folder.join(format!("{}.tsv", std::process::id()))).expect("a file"))
     });
     let action = &answer.sent.action;
-    let mut lines: String = fields.iter().map(|field| format!("field\t{action}\t{field}\t{test}\n")).collect();
-    if answer.status != 200 {
-        lines = format!("error\t{action}\t{}\t{test}\n", answer.code());
-    }
-    log.lock().expect("unpoisoned").write_all(lines.as_bytes()).expect("lines");
+    let items = if answer.status == 200 {
+        fields.iter().map(|field| format!("field\t{action}\t{field}\t{test}\n")).collect::<Vec<_>>()
+    } else {
+        vec![format!("error\t{action}\t{}\t{test}\n", answer.code())]
+    };
+    log.lock().expect("unpoisoned").write_all(items.concat().as_bytes()).expect("lines");
 }
 
 /// What is on record: each item with the test that proves it.
