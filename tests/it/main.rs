@@ -12,6 +12,7 @@ mod images;
 mod instances;
 mod kill;
 mod locks;
+mod model;
 mod negatives;
 mod regions;
 mod slow;
