@@ -6,5 +6,6 @@ pub mod disks;
 pub mod images;
 pub mod instances;
 pub mod regions;
+pub mod snapshot_groups;
 pub mod snapshots;
 pub mod tags;

@@ -4,8 +4,9 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 8] = [
+static FAMILIES: [&[Entry]; 9] = [
     &actions::snapshots::ACTIONS,
+    &actions::snapshot_groups::ACTIONS,
     &actions::disks::ACTIONS,
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,

@@ -9,6 +9,7 @@ pub mod images;
 pub mod instances;
 pub mod opening;
 pub mod row_locks;
+pub mod snapshot_groups;
 pub mod snapshots;
 pub mod tags;
 pub mod tasks;

@@ -15,6 +15,7 @@ mod locks;
 mod negatives;
 mod regions;
 mod slow;
+mod snapshot_groups;
 mod snapshots;
 mod support;
 mod tags;
