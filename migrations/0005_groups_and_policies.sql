@@ -81,7 +81,8 @@ CREATE TABLE auto_snapshot_policy_associations (
 );
 CREATE INDEX auto_snapshot_policy_associations_by_disk ON auto_snapshot_policy_associations (disk_id, creation_time);
 
--- The disks that a policy applies to, by a call or by the tags of their instances: what a schedule has to go by.
+-- The disks that a policy applies to, by a call or by the tags of their instances: what a schedule has to go by. It
+-- passes over those whose enable_auto_snapshot is 0, to which the policy applies none the less.
 CREATE VIEW auto_snapshot_policy_disks AS
 SELECT auto_snapshot_policy_id, disk_id, creation_time FROM auto_snapshot_policy_associations
 UNION ALL

@@ -8,6 +8,8 @@ pub mod filter;
 pub mod images;
 pub mod instances;
 pub mod opening;
+pub mod policies;
+pub mod policy_associations;
 pub mod row_locks;
 pub mod snapshot_groups;
 pub mod snapshots;
