@@ -6,6 +6,8 @@ mod describe;
 mod modify;
 mod values;
 
+use std::ops::RangeInclusive;
+
 use serde::Deserialize;
 
 use crate::api::action::{Action, Entry, read, write};
@@ -75,8 +77,8 @@ impl Action for ModifyAutoSnapshotPolicy {
             ("DataDiskPolicyRetentionDays", self.data_disk_policy_retention_days, 1..=3),
         ];
         let is_outside =
-            |value: Option<i64>, range| value.is_some_and(|value| !std::ops::RangeInclusive::contains(&range, &value));
-        match ranges.into_iter().find(|(_, value, range)| is_outside(*value, range.clone())) {
+            |value: Option<i64>, range: &RangeInclusive<i64>| value.is_some_and(|value| !range.contains(&value));
+        match ranges.into_iter().find(|(_, value, range)| is_outside(*value, range)) {
             Some((name, ..)) => Err(Fault::invalid(name)),
             None => Ok(()),
         }

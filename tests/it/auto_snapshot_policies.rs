@@ -32,21 +32,6 @@ async fn shown(app: &TestApp, policy: &str) -> Value {
     body.pointer(&format!("{LIST}/0")).cloned().unwrap_or_default()
 }
 
-/// Makes the daemon answer every field that the actions of this family have.
-pub async fn answer_every_field(app: &TestApp) {
-    let by_tags = [
-        ("AssociationType", "AssociatedWithInstanceTag"),
-        ("TargetTags.1.Key", "backup"),
-        ("Tag.1.Key", "k"),
-    ];
-    policy_with(app, &by_tags).await;
-    app.ok(DESCRIBE, &[HERE]).await;
-    let policy = policy_with(app, &[]).await;
-    let disks = format!("[\"{}\"]", app.attached_disk().await);
-    app.ok("ApplyAutoSnapshotPolicy", &[HERE, (ID, &policy), ("diskIds", &disks)]).await;
-    app.ok("DescribeAutoSnapshotPolicyAssociations", &[HERE, ("AutoSnapshotPolicyId", &policy)]).await;
-}
-
 #[tokio::test]
 async fn a_policy_is_shown_as_it_was_made() {
     let app = TestApp::new().await;
@@ -159,7 +144,8 @@ async fn bad_values_are_refused_when_made_and_when_modified() {
 async fn the_quotas_of_policies_and_of_their_tags_are_kept_by_region() {
     let app = TestApp::with(|config| (config.quotas.policies, config.quotas.tags) = (2, 1)).await;
     let first = policy_with(&app, &[]).await;
-    app.refused(CREATE, &[&LEAST[..], &[("Tag.1.Key", "a"), ("Tag.2.Key", "b")]].concat(), 403, "QuotaExceed.Tags").await;
+    app.refused(CREATE, &[&LEAST[..], &[("Tag.1.Key", "a"), ("Tag.2.Key", "b")]].concat(), 403, "QuotaExceed.Tags")
+        .await;
     policy_with(&app, &[]).await;
     app.refused(CREATE, &LEAST, 403, "AutoSnapshotPolicy.QuotaExceed").await;
     app.call_as(OTHER_KEY, CREATE, &LEAST).await.accepted();
@@ -221,7 +207,10 @@ async fn what_is_given_replaces_what_was() {
     let body = shown(&app, &id).await;
     assert_eq!((&body["AutoSnapshotPolicyName"], &body["RetentionDays"]), (&json!("new"), &json!(65_536)));
     assert_eq!((&body["TimePoints"], &body["RepeatWeekdays"]), (&json!(r#"["2","3"]"#), &json!(r#"["5"]"#)));
-    assert_eq!((&body["EnableCrossRegionCopy"], &body["TargetCopyRegions"]), (&json!(true), &json!(r#"["cn-beijing"]"#)));
+    assert_eq!(
+        (&body["EnableCrossRegionCopy"], &body["TargetCopyRegions"]),
+        (&json!(true), &json!(r#"["cn-beijing"]"#))
+    );
     app.ok(MODIFY, &[&of[..], &[("CopyEncryptionConfiguration.Encrypted", "false")]].concat()).await;
     let plain = json!({"Encrypted": false, "KMSKeyId": ""});
     assert_eq!(shown(&app, &id).await["CopyEncryptionConfiguration"], plain, "the key goes with the encryption");

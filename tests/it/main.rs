@@ -2,6 +2,7 @@
 
 #![expect(clippy::type_complexity, reason = "tables of cases")]
 
+mod auto_snapshot_policies;
 mod coverage;
 mod crash;
 mod disk_rules;
@@ -13,6 +14,7 @@ mod instances;
 mod kill;
 mod locks;
 mod negatives;
+mod policy_associations;
 mod regions;
 mod slow;
 mod snapshot_groups;

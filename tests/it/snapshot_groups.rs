@@ -47,13 +47,3 @@ async fn shown(app: &TestApp, group: &str) -> Value {
 async fn members(app: &TestApp, group: &str) -> Vec<String> {
     column(&shown(app, group).await, "/Snapshots/Snapshot", "SnapshotId")
 }
-
-/// Makes the daemon answer every field that the actions of this family have.
-pub async fn answer_every_field(app: &TestApp) {
-    let (instance, ..) = instance_with_disks(app).await;
-    let made = [("InstanceId", instance.as_str()), ("InstantAccessRetentionDays", "3"), ("Tag.1.Key", "k")];
-    let group = text(&app.ok(CREATE, &made).await, "/SnapshotGroupId");
-    let progress = ("AdditionalAttributes.1", "SNAPSHOT_GROUP_PROGRESS_STATUS");
-    app.ok(DESCRIBE, &[HERE, ("SnapshotGroupId.1", &group), progress]).await;
-    app.ok("DeleteSnapshotGroup", &[HERE, ("SnapshotGroupId", &group)]).await;
-}

@@ -8,7 +8,7 @@ use crate::api::action::{Action, Idempotent};
 use crate::api::common::{Tag, check_tag_quota, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
-use crate::store::disks::{self, Examined};
+use crate::store::disks::{self, Disk, Examined};
 use crate::store::instances;
 use crate::store::row_locks::{Mode, RowLocks};
 use crate::store::snapshot_groups::{self, SnapshotGroup};
@@ -205,7 +205,7 @@ fn may_be_grouped(chosen: &[Examined]) -> Result<(), Fault> {
     if all().any(|disk| disk.multi_attach == "Enabled") {
         return Err(fault("InvalidOperation.MultiAttachDisk"));
     }
-    if all().any(|disk| disk.is_regional()) && !all().all(|disk| disk.is_regional()) {
+    if all().any(Disk::is_regional) && !all().all(Disk::is_regional) {
         return Err(fault("InvalidDisk.DiskCategoryInconsistent"));
     }
     if chosen.windows(2).any(|pair| pair[0].disk.zone_id != pair[1].disk.zone_id) {
