@@ -78,11 +78,8 @@ fn every_action_is_in_the_contract_and_reads_only_what_it_has() {
         let action =
             contract().actions.get(entry.name).unwrap_or_else(|| panic!("{} is not in the contract", entry.name));
         assert!(action.exists, "{} does not exist any more", entry.name);
-        let known: BTreeSet<String> = action
-            .parameters
-            .iter()
-            .map(|parameter| capitals(&general(&parameter.name)))
-            .collect();
+        let known: BTreeSet<String> =
+            action.parameters.iter().map(|parameter| capitals(&general(&parameter.name))).collect();
         for name in entry.parameters() {
             let name = capitals(&general(&name));
             let element = name.strip_suffix(".N").unwrap_or(&name);

@@ -42,7 +42,14 @@ const MORE: [(&str, &[(&str, &str)]); 12] = [
 ];
 
 /// Values of required parameters that name no resource.
-const VALUES: [(&str, &str); 6] = [("ResourceType", "snapshot"), ("InstanceType", "ecs.g7.large"), ("Tag.N", ""), ("ResourceId.N", ""), ("TimePoints", "[1]"), ("RepeatWeekdays", "[1]")];
+const VALUES: [(&str, &str); 6] = [
+    ("ResourceType", "snapshot"),
+    ("InstanceType", "ecs.g7.large"),
+    ("Tag.N", ""),
+    ("ResourceId.N", ""),
+    ("TimePoints", "[1]"),
+    ("RepeatWeekdays", "[1]"),
+];
 
 impl Scene {
     pub async fn new() -> Self {
@@ -62,8 +69,16 @@ impl Scene {
         let group = answer::text(&app.ok("CreateSnapshotGroup", &[("DiskId.1", &disk)]).await, "/SnapshotGroupId");
         app.advance("1m").await;
         let disks = format!("[\"{disk}\"]");
-        let ours =
-            vec![("policy", policy), ("group", group), ("disks", disks), ("disk", disk), ("snapshot", snapshot), ("system", system), ("image", image), ("instance", instance)];
+        let ours = vec![
+            ("policy", policy),
+            ("group", group),
+            ("disks", disks),
+            ("disk", disk),
+            ("snapshot", snapshot),
+            ("system", system),
+            ("image", image),
+            ("instance", instance),
+        ];
         Self { app, ours, theirs: vec![("disk", their_disk), ("policy", their_policy)] }
     }
 
