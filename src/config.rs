@@ -165,6 +165,8 @@ pub struct Quotas {
     pub images: i64,
     pub disks_per_instance: i64,
     pub tags: i64,
+    pub policies: i64,
+    pub policies_per_disk: i64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -173,6 +175,8 @@ pub struct Fidelity {
     pub unknown_snapshot: Unknown,
     pub unknown_disk: Unknown,
     pub unknown_image: Unknown,
+    pub unknown_snapshot_group: Unknown,
+    pub unknown_policy: Unknown,
     pub default_region: String,
     pub strict_region: bool,
     pub conflict_wait_ms: u64,
@@ -268,6 +272,8 @@ impl Config {
             ("quotas.images", quotas.images),
             ("quotas.disks_per_instance", quotas.disks_per_instance),
             ("quotas.tags", quotas.tags),
+            ("quotas.policies", quotas.policies),
+            ("quotas.policies_per_disk", quotas.policies_per_disk),
             ("fidelity.token_hours", self.fidelity.token_hours),
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, value)| *value < 1) {

@@ -18,6 +18,8 @@ pub enum IdKind {
     Image,
     Instance,
     Task,
+    SnapshotGroup,
+    AutoSnapshotPolicy,
 }
 
 impl IdKind {
@@ -29,6 +31,8 @@ impl IdKind {
             Self::Image => "m-",
             Self::Instance => "i-",
             Self::Task => "t-",
+            Self::SnapshotGroup => "ssg-",
+            Self::AutoSnapshotPolicy => "sp-",
         }
     }
 }

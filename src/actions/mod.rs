@@ -1,10 +1,13 @@
 //! The domain, one family a file, each read top to bottom; no SQL, no transport.
 
+pub mod auto_snapshot_policies;
 pub mod disk_attachments;
 pub mod disk_changes;
 pub mod disks;
 pub mod images;
 pub mod instances;
+pub mod policy_associations;
 pub mod regions;
+pub mod snapshot_groups;
 pub mod snapshots;
 pub mod tags;

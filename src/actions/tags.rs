@@ -18,7 +18,7 @@ const PAGE: usize = 50;
 const MISSING: &[(&str, &str)] = &[("ResourceType", "MissingParameter.ResourceType")];
 
 /// Types that ECS tags and this daemon does not have.
-const FOREIGN_TYPES: [&str; 16] = [
+const FOREIGN_TYPES: [&str; 14] = [
     "securitygroup",
     "eni",
     "ddh",
@@ -26,8 +26,6 @@ const FOREIGN_TYPES: [&str; 16] = [
     "keypair",
     "launchtemplate",
     "reservedinstance",
-    "snapshotpolicy",
-    "snapshotgroup",
     "volume",
     "elasticityassurance",
     "capacityreservation",

@@ -30,7 +30,8 @@ pub trait Action: DeserializeOwned + Send + Sync + 'static {
     const MISSING: &'static [(&'static str, &'static str)] = &[];
 
     /// Codes for parameters that cannot be read, by wire name. For all others the documented code of the action,
-    /// `Invalid<Name>.Malformed` or `Invalid<Name>.ValueNotSupported`, else `InvalidParameter`.
+    /// `Invalid<Name>.Malformed` or `Invalid<Name>.ValueNotSupported`, else `InvalidParameter`. `RegionId` stands for a
+    /// region that does not exist.
     const MALFORMED: &'static [(&'static str, &'static str)] = &[];
 
     type Response: Serialize + Send + 'static;

@@ -76,7 +76,10 @@ pub async fn write_once<A: Idempotent>(app: Arc<App>, call: Call) -> Result<Vec<
 /// Reads and checks the parameters; finds out for whom and where the call is.
 fn prepare<A: Action>(app: &App, call: &Call) -> Result<(A, Context), Fault> {
     let action: A = params::parse(&call.params).map_err(|error| refusal::<A>(error))?;
-    let region = named_region(app, &call.params)?;
+    let region = named_region(app, &call.params).map_err(|unknown| match code_in(A::MALFORMED, "RegionId") {
+        Some(code) => fault(code),
+        None => unknown,
+    })?;
     action.check()?;
     Ok((action, Context { account_id: Arc::clone(&call.caller.account_id), region }))
 }
@@ -90,10 +93,6 @@ fn named_region(app: &App, params: &Params) -> Result<Option<&'static regions::R
 
 /// The code of this action for a parameter that is missing or cannot be read.
 fn refusal<A: Action>(error: ParamError) -> Fault {
-    let code_in = |table: &'static [(&str, &'static str)], parameter: &str| {
-        let general = general_name(parameter);
-        table.iter().find(|(name, _)| *name == general).map(|(_, code)| *code)
-    };
     match error {
         ParamError::Missing(parameter) => match code_in(A::MISSING, &parameter) {
             Some(code) => fault(code).with(parameter),
@@ -110,6 +109,12 @@ fn refusal<A: Action>(error: ParamError) -> Fault {
             }
         }
     }
+}
+
+/// The code that an action's table has for a parameter.
+fn code_in(table: &[(&str, &'static str)], parameter: &str) -> Option<&'static str> {
+    let general = general_name(parameter);
+    table.iter().find(|(name, _)| *name == general).map(|(_, code)| *code)
 }
 
 /// `Tag.3.Key` is `Tag.N.Key`.

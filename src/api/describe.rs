@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::filter::{self, Filter, Listing, Page, Source, Start};
+use crate::store::snapshots::Snapshot;
 use crate::store::tx::Tx;
 
 use super::common::{KeyValue, Paging};
@@ -76,6 +77,16 @@ pub fn stored<'k>(value: Option<&str>, known: &[&'k str]) -> Option<&'k str> {
 #[must_use]
 pub fn unless_all(value: Option<&str>) -> Option<&str> {
     value.filter(|text| !text.eq_ignore_ascii_case("all"))
+}
+
+/// Percent done and seconds to go of a snapshot in whatever status.
+#[must_use]
+pub fn progress_of(snapshot: &Snapshot, now: Timestamp) -> (i64, i64) {
+    match snapshot.status.as_str() {
+        "progressing" => progress(snapshot.cut_time, snapshot.finish_time, now),
+        "accomplished" => (100, 0),
+        _ => (0, 0),
+    }
 }
 
 /// Percent done and seconds to go of something under way; 100 is reached only with its status.

@@ -5,6 +5,7 @@ pub mod engine;
 mod image;
 mod instance;
 mod snapshot;
+mod snapshot_group;
 mod task;
 
 use std::pin::Pin;
@@ -24,6 +25,7 @@ pub fn fire<'a>(tx: &'a mut Tx<'_>, timer: &'a Timer) -> Pin<Box<dyn Future<Outp
             Some(TimerKind::DiskFinish) => disk::finish(tx, id).await,
             Some(TimerKind::InstanceFinish) => instance::finish(tx, id).await,
             Some(TimerKind::TaskFinish) => task::finish(tx, id).await,
+            Some(TimerKind::SnapshotGroupFinish) => snapshot_group::finish(tx, id).await,
             None => Err(Fault::internal(format!("no such kind of timer: {}", timer.kind))),
         }
     })

@@ -15,10 +15,13 @@ pub enum ResourceType {
     Disk,
     Snapshot,
     Image,
+    SnapshotGroup,
+    SnapshotPolicy,
 }
 
 impl ResourceType {
-    pub const ALL: [Self; 4] = [Self::Instance, Self::Disk, Self::Snapshot, Self::Image];
+    pub const ALL: [Self; 6] =
+        [Self::Instance, Self::Disk, Self::Snapshot, Self::Image, Self::SnapshotGroup, Self::SnapshotPolicy];
 
     /// The name in the API and in the `resource_type` column.
     #[must_use]
@@ -28,6 +31,20 @@ impl ResourceType {
             Self::Disk => "disk",
             Self::Snapshot => "snapshot",
             Self::Image => "image",
+            Self::SnapshotGroup => "snapshotgroup",
+            Self::SnapshotPolicy => "snapshotpolicy",
+        }
+    }
+
+    /// The table of such resources and the column of their ids.
+    const fn table(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Instance => ("instances", "instance_id"),
+            Self::Disk => ("disks", "disk_id"),
+            Self::Snapshot => ("snapshots", "snapshot_id"),
+            Self::Image => ("images", "image_id"),
+            Self::SnapshotGroup => ("snapshot_groups", "snapshot_group_id"),
+            Self::SnapshotPolicy => ("auto_snapshot_policies", "auto_snapshot_policy_id"),
         }
     }
 
@@ -160,10 +177,10 @@ impl Found {
 /// 500 `InternalError` when the database fails.
 pub async fn resource(tx: &mut Tx<'_>, resource_type: ResourceType, id: &str) -> Result<Option<Found>, Fault> {
     let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
-    let name = resource_type.name();
+    let (table, id_column) = resource_type.table();
     let sql = format!(
-        "SELECT account_id, region_id, creation_time FROM {name}s
-         WHERE {name}_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
+        "SELECT account_id, region_id, creation_time FROM {table}
+         WHERE {id_column} = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
     );
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(account_id).bind(region);
     Ok(query.fetch_optional(tx.conn()).await?)

@@ -16,16 +16,18 @@ pub enum TimerKind {
     DiskFinish,
     InstanceFinish,
     TaskFinish,
+    SnapshotGroupFinish,
 }
 
 impl TimerKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::SnapshotFinish,
         Self::SnapshotExpire,
         Self::ImageFinish,
         Self::DiskFinish,
         Self::InstanceFinish,
         Self::TaskFinish,
+        Self::SnapshotGroupFinish,
     ];
 
     /// The name in the `kind` column.
@@ -38,6 +40,7 @@ impl TimerKind {
             Self::DiskFinish => "disk_finish",
             Self::InstanceFinish => "instance_finish",
             Self::TaskFinish => "task_finish",
+            Self::SnapshotGroupFinish => "snapshot_group_finish",
         }
     }
 

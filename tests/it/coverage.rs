@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use snapshotd::api::registry;
 
-use crate::support::contract::{capital, contract, general};
+use crate::support::contract::{capitals, contract, general};
 use crate::support::seen::{self, Item};
 use crate::support::update;
 
@@ -49,7 +49,7 @@ fn uncovered(seen: &BTreeMap<Item, String>) -> BTreeSet<Item> {
 }
 
 fn reads(read: &BTreeSet<String>, wanted: &str) -> bool {
-    let with_capital = wanted.split('.').map(capital).collect::<Vec<_>>().join(".");
+    let with_capital = capitals(wanted);
     read.contains(wanted) || read.contains(&with_capital) || read.contains(&format!("{wanted}.N"))
 }
 
@@ -78,13 +78,10 @@ fn every_action_is_in_the_contract_and_reads_only_what_it_has() {
         let action =
             contract().actions.get(entry.name).unwrap_or_else(|| panic!("{} is not in the contract", entry.name));
         assert!(action.exists, "{} does not exist any more", entry.name);
-        let known: BTreeSet<String> = action
-            .parameters
-            .iter()
-            .map(|parameter| general(&parameter.name).split('.').map(capital).collect::<Vec<_>>().join("."))
-            .collect();
+        let known: BTreeSet<String> =
+            action.parameters.iter().map(|parameter| capitals(&general(&parameter.name))).collect();
         for name in entry.parameters() {
-            let name = general(&name);
+            let name = capitals(&general(&name));
             let element = name.strip_suffix(".N").unwrap_or(&name);
             let is_known = known.contains(&name) || known.contains(element);
             assert!(is_known, "{} reads {name}, which the contract lacks", entry.name);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::type_complexity, reason = "tables of cases")]
 
+mod auto_snapshot_policies;
 mod coverage;
 mod crash;
 mod disk_rules;
@@ -14,8 +15,10 @@ mod kill;
 mod locks;
 mod model;
 mod negatives;
+mod policy_associations;
 mod regions;
 mod slow;
+mod snapshot_groups;
 mod snapshots;
 mod support;
 mod tags;

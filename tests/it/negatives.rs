@@ -9,7 +9,7 @@ use snapshotd::api::registry;
 
 use crate::support::OTHER_KEY;
 use crate::support::answer::Answer;
-use crate::support::contract::{Parameter, capital, contract, general};
+use crate::support::contract::{Parameter, capital, capitals, contract, general};
 use scene::Scene;
 
 const ECS: &str = "2014-05-26";
@@ -17,6 +17,10 @@ const ECS: &str = "2014-05-26";
 /// Read and without effect by a decision or by the vendor's own word: a wrong value changes nothing.
 const WITHOUT_EFFECT: [(&str, &str); 3] =
     [("CreateDisk", "StorageSetPartitionNumber"), ("CreateImage", "Platform"), ("CreateImage", "Features.ImdsSupport")];
+
+/// Documented with two upper limits, of which the larger one holds.
+const WIDER: [(&str, &str); 2] =
+    [("CreateAutoSnapshotPolicy", "retentionDays"), ("ModifyAutoSnapshotPolicyEx", "retentionDays")];
 
 fn entries() -> impl Iterator<Item = &'static Entry> {
     registry::all().filter(|entry| entry.version == ECS)
@@ -38,10 +42,10 @@ async fn with(scene: &Scene, entry: &Entry, name: &str, value: &str) -> Answer {
 
 /// The parameters of an action that it reads and that are in use.
 fn parameters(entry: &Entry) -> Vec<&'static Parameter> {
-    let read: BTreeSet<String> = entry.parameters().iter().map(|name| general(name)).collect();
+    let read: BTreeSet<String> = entry.parameters().iter().map(|name| capitals(&general(name))).collect();
     let own = contract().actions[entry.name].parameters.iter();
     let is_ignored = |name: &str| WITHOUT_EFFECT.contains(&(entry.name, name));
-    own.filter(|own| read.contains(&general(&own.name).split('.').map(capital).collect::<Vec<_>>().join(".")))
+    own.filter(|own| read.contains(&capitals(&general(&own.name))))
         .filter(|own| !own.deprecated && !is_ignored(&own.name))
         .collect()
 }
@@ -99,7 +103,8 @@ async fn a_number_that_is_none_or_out_of_its_range_is_refused_or_clamped_as_deci
         for parameter in parameters(entry) {
             let is_number = matches!(parameter.kind.as_str(), "integer" | "long");
             let below = parameter.min.filter(|_| is_number).map(|min| (min - 1).to_string());
-            let above = parameter.max.filter(|_| is_number).map(|max| (max + 1).to_string());
+            let is_wider = WIDER.contains(&(entry.name, &*parameter.name));
+            let above = parameter.max.filter(|_| is_number && !is_wider).map(|max| (max + 1).to_string());
             let is_clamped = parameter.name == "MaxResults";
             for value in [below, above].into_iter().flatten().filter(|_| !is_clamped) {
                 let answer = with(&scene, entry, &parameter.name, &value).await;
@@ -147,7 +152,8 @@ async fn a_region_that_does_not_exist_is_told_by_every_action() {
     let mut wrong = Vec::new();
     for entry in entries() {
         let answer = with(&scene, entry, "RegionId", "cn-nowhere").await;
-        if answer.code() != "InvalidRegionId.NotFound" {
+        let has_own_row = answer.code() == "ParameterInvalid" && answer.message().contains("RegionId");
+        if answer.code() != "InvalidRegionId.NotFound" && !has_own_row {
             wrong.push(format!("{}: {} {}", entry.name, answer.status, answer.code()));
         }
     }
@@ -161,8 +167,8 @@ async fn a_store_that_fails_is_an_internal_error_of_every_action_that_needs_it()
     scene.app.lose_tables().await;
     scene.app.expect_breakage(true);
     let mut wrong = Vec::new();
-    for (entry, params) in calls.iter().filter(|(entry, _)| !["DescribeRegions", "DescribeZones"].contains(&entry.name))
-    {
+    let without_store = ["DescribeRegions", "DescribeZones", "ModifyAutoSnapshotPolicy"];
+    for (entry, params) in calls.iter().filter(|(entry, _)| !without_store.contains(&entry.name)) {
         let answer = call(&scene, entry, params).await;
         if (answer.status, answer.code()) != (500, "InternalError") {
             wrong.push(format!("{}: {} {}", entry.name, answer.status, answer.code()));

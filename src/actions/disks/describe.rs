@@ -12,6 +12,7 @@ use crate::faults::{Fault, fault};
 use crate::regions::REGIONS;
 use crate::store::disks::{self, Attachment, Disk};
 use crate::store::filter::{self, Filter};
+use crate::store::policy_associations;
 use crate::store::tags::{self, ResourceType, TagRow};
 use crate::store::tx::Tx;
 use crate::wire::params::JsonList;
@@ -117,9 +118,11 @@ impl Action for DescribeDisks {
         for attachment in disks::attachments_of(tx, &ids).await? {
             attachments.entry(attachment.disk_id.clone()).or_default().push(attachment);
         }
+        let policies = self.policies_of(tx, &ids).await?;
         let item = |row: Disk| {
+            let policy_id = policies.get(&row.disk_id).cloned();
             let attachments = attachments.remove(&row.disk_id).unwrap_or_default();
-            Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, row)
+            Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, policy_id, row)
         };
         Ok(Described {
             next_token: fields.next_token,
@@ -139,6 +142,20 @@ impl DescribeDisks {
             max_results: self.max_results,
             next_token: self.next_token.as_deref(),
         }
+    }
+
+    /// The one policy that each disk shows: the one that was asked for, else the one that came last.
+    async fn policies_of(&self, tx: &mut Tx<'_>, ids: &[&str]) -> Result<HashMap<String, String>, Fault> {
+        let mut shown: HashMap<String, String> = HashMap::new();
+        for association in policy_associations::of_disks(tx, ids).await? {
+            let policy_id = association.auto_snapshot_policy_id;
+            if self.auto_snapshot_policy_id.as_ref() == Some(&policy_id) {
+                shown.insert(association.disk_id, policy_id);
+            } else {
+                shown.entry(association.disk_id).or_insert(policy_id);
+            }
+        }
+        Ok(shown)
     }
 
     fn filters(&self, tx: &Tx<'_>) -> Filter {
@@ -170,12 +187,17 @@ impl DescribeDisks {
             let of_instance = "disks.disk_id IN (SELECT disk_id FROM disk_attachments WHERE instance_id = ?)";
             filter.condition(of_instance, [instance_id.as_str().into()]);
         }
-        // No disk is under a policy or locked for a reason, and legacy shared disks do not exist.
-        let of_none = self.auto_snapshot_policy_id.is_some()
-            || self.enable_automated_snapshot_policy
-            || self.lock_reason.is_some()
-            || self.enable_shared == Some(true);
-        if of_none {
+        if let Some(policy_id) = &self.auto_snapshot_policy_id {
+            let of_policy = "disks.disk_id IN (SELECT disk_id FROM auto_snapshot_policy_disks
+                 WHERE auto_snapshot_policy_id = ?)";
+            filter.condition(of_policy, [policy_id.as_str().into()]);
+        }
+        // As with encrypted, only true filters.
+        if self.enable_automated_snapshot_policy {
+            filter.condition("disks.disk_id IN (SELECT disk_id FROM auto_snapshot_policy_disks)", []);
+        }
+        // No disk is locked for a reason, and legacy shared disks do not exist.
+        if self.lock_reason.is_some() || self.enable_shared == Some(true) {
             filter.condition("1 = 0", []);
         }
         narrow_by_creation(&mut filter, &disks::SOURCE, &self.filter);
@@ -237,7 +259,7 @@ struct Item {
     delete_auto_snapshot: bool,
     enable_auto_snapshot: bool,
     enable_automated_snapshot_policy: bool,
-    auto_snapshot_policy_id: &'static str,
+    auto_snapshot_policy_id: String,
     encrypted: bool,
     #[serde(rename = "KMSKeyId")]
     kms_key_id: String,
@@ -284,7 +306,7 @@ struct OperationLocks {
 }
 
 impl Item {
-    fn of(tags: Vec<TagRow>, attachments: &[Attachment], row: Disk) -> Self {
+    fn of(tags: Vec<TagRow>, attachments: &[Attachment], policy_id: Option<String>, row: Disk) -> Self {
         let attached = |attachment: &Attachment| Attached {
             instance_id: attachment.instance_id.clone(),
             device: attachment.device.clone(),
@@ -307,8 +329,8 @@ impl Item {
             detached_time: time(row.detached_time),
             expired_time: NEVER,
             product_code: "",
-            auto_snapshot_policy_id: "",
-            enable_automated_snapshot_policy: false,
+            enable_automated_snapshot_policy: policy_id.is_some(),
+            auto_snapshot_policy_id: policy_id.unwrap_or_default(),
             portable: row.portable.into(),
             delete_with_instance: row.delete_with_instance.into(),
             delete_auto_snapshot: row.delete_auto_snapshot.into(),

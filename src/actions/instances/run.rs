@@ -11,6 +11,7 @@ use crate::ids::IdKind;
 use crate::store::disks;
 use crate::store::images::{self, Image};
 use crate::store::instances::{self, Instance};
+use crate::store::policy_associations;
 use crate::store::row_locks::{Mode, RowLocks};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::timers::{self, TimerKind};
@@ -116,7 +117,7 @@ impl Action for RunInstances {
         };
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;
-        let plans = plans::of(tx, &image, self.system_disk.as_ref(), &self.data_disk).await?;
+        let plans = plans::of(tx, (region.id, &image), self.system_disk.as_ref(), &self.data_disk).await?;
         // Effect
         let mut ids = Vec::new();
         for _ in 0..self.amount.unwrap_or(1) {
@@ -130,6 +131,9 @@ impl Action for RunInstances {
                 disks::attach(tx, &disk.disk_id, &instance.instance_id, &plan.device).await?;
                 let tagged = Tagged::new(ResourceType::Disk, disk.subject(), disk.creation_time);
                 tags::set(tx, &tagged, &tags).await?;
+                if let Some(policy_id) = &plan.auto_snapshot_policy_id {
+                    policy_associations::apply(tx, policy_id, &disk).await?;
+                }
             }
             let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
             timers::set(tx, TimerKind::InstanceFinish, &instance.instance_id, due).await?;

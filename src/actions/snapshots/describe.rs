@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
 use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
-use crate::api::describe::{CREATION, check_filters, narrow_by_creation, progress, stored, total_of, unless_all};
+use crate::api::describe::{CREATION, check_filters, narrow_by_creation, progress_of, stored, total_of, unless_all};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids;
@@ -233,11 +233,7 @@ struct Item {
 
 impl Item {
     fn of(tags: Vec<TagRow>, row: Snapshot, now: Timestamp) -> Self {
-        let (percent, remain_time) = match row.status.as_str() {
-            "progressing" => progress(row.cut_time, row.finish_time, now),
-            "accomplished" => (100, 0),
-            _ => (0, 0),
-        };
+        let (percent, remain_time) = progress_of(&row, now);
         let is_cut = now >= row.cut_time;
         Self {
             progress: format!("{percent}%"),

@@ -26,7 +26,7 @@ const NAMING: [(&str, &str); 8] = [
 ];
 
 /// What an action needs beyond what the contract calls required, or in another form than its name tells.
-const MORE: [(&str, &[(&str, &str)]); 8] = [
+const MORE: [(&str, &[(&str, &str)]); 12] = [
     ("CreateImage", &[("SnapshotId", "@system")]),
     ("CreateDisk", &[("ZoneId", "cn-hangzhou-h"), ("Size", "40")]),
     ("ModifySnapshotAttribute", &[("Description", "another")]),
@@ -35,11 +35,21 @@ const MORE: [(&str, &[(&str, &str)]); 8] = [
     ("TagResources", &[("ResourceId.1", "@snapshot"), ("Tag.1.Key", "key"), ("Tag.1.Value", "value")]),
     ("UntagResources", &[("ResourceId.1", "@snapshot"), ("TagKey.1", "key")]),
     ("ListTagResources", &[("ResourceId.1", "@snapshot")]),
+    ("CreateSnapshotGroup", &[("DiskId.1", "@disk")]),
+    ("ApplyAutoSnapshotPolicy", &[("DiskIds", "@disks")]),
+    ("CancelAutoSnapshotPolicy", &[("DiskIds", "@disks")]),
+    ("DescribeAutoSnapshotPolicyAssociations", &[("DiskId", "@disk")]),
 ];
 
 /// Values of required parameters that name no resource.
-const VALUES: [(&str, &str); 4] =
-    [("ResourceType", "snapshot"), ("InstanceType", "ecs.g7.large"), ("Tag.N", ""), ("ResourceId.N", "")];
+const VALUES: [(&str, &str); 6] = [
+    ("ResourceType", "snapshot"),
+    ("InstanceType", "ecs.g7.large"),
+    ("Tag.N", ""),
+    ("ResourceId.N", ""),
+    ("TimePoints", "[1]"),
+    ("RepeatWeekdays", "[1]"),
+];
 
 impl Scene {
     pub async fn new() -> Self {
@@ -52,10 +62,24 @@ impl Scene {
         let free = [("RegionId", REGION), ("ZoneId", "cn-hangzhou-h"), ("Size", "40")];
         let theirs = app.call_as(OTHER_KEY, "CreateDisk", &free).await.accepted();
         let their_disk = answer::text(&theirs, "/DiskId");
+        let least = [("TimePoints", "[1]"), ("RepeatWeekdays", "[1]"), ("RetentionDays", "1")];
+        let policy = answer::text(&app.ok("CreateAutoSnapshotPolicy", &least).await, "/AutoSnapshotPolicyId");
+        let theirs = app.call_as(OTHER_KEY, "CreateAutoSnapshotPolicy", &least).await.accepted();
+        let their_policy = answer::text(&theirs, "/AutoSnapshotPolicyId");
+        let group = answer::text(&app.ok("CreateSnapshotGroup", &[("DiskId.1", &disk)]).await, "/SnapshotGroupId");
         app.advance("1m").await;
-        let ours =
-            vec![("disk", disk), ("snapshot", snapshot), ("system", system), ("image", image), ("instance", instance)];
-        Self { app, ours, theirs: vec![("disk", their_disk)] }
+        let disks = format!("[\"{disk}\"]");
+        let ours = vec![
+            ("policy", policy),
+            ("group", group),
+            ("disks", disks),
+            ("disk", disk),
+            ("snapshot", snapshot),
+            ("system", system),
+            ("image", image),
+            ("instance", instance),
+        ];
+        Self { app, ours, theirs: vec![("disk", their_disk), ("policy", their_policy)] }
     }
 
     /// Our resource of the kind that a parameter names; `None` for a parameter that names none.

@@ -59,7 +59,10 @@ impl Answer {
     /// The ids of resources that a creating action answers.
     pub fn ids(&self) -> Vec<String> {
         let text = |name| self.body.get(name).and_then(Value::as_str).map(str::to_owned);
-        ["SnapshotId", "DiskId", "ImageId", "InstanceId"].into_iter().filter_map(text).collect()
+        ["SnapshotId", "DiskId", "ImageId", "InstanceId", "SnapshotGroupId", "AutoSnapshotPolicyId"]
+            .into_iter()
+            .filter_map(text)
+            .collect()
     }
 }
 

@@ -118,7 +118,7 @@ impl Action {
             let (head, last) = name.rsplit_once('.').unwrap_or(("", name));
             last.starts_with(|c: char| c.is_ascii_lowercase()) && names.contains(&format!("{head}.{}", capital(last)))
         };
-        let kept = names.iter().filter(|name| !COMMON.contains(&name.as_str()));
+        let kept = names.iter().filter(|name| !COMMON.contains(&capitals(name).as_str()));
         kept.filter(|name| !is_parent(name) && !is_old_spelling(name)).cloned().collect()
     }
 
@@ -149,6 +149,11 @@ pub fn general(name: &str) -> String {
     let is_index = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     let parts = name.split('.').map(|part| if is_index(part) { "N" } else { part });
     parts.collect::<Vec<_>>().join(".")
+}
+
+/// `regionId` is `RegionId`: the first letter of each part counts in either case.
+pub fn capitals(name: &str) -> String {
+    name.split('.').map(capital).collect::<Vec<_>>().join(".")
 }
 
 pub fn capital(name: &str) -> String {

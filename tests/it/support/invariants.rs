@@ -11,12 +11,14 @@ use super::database;
 macro_rules! existing {
     () => {
         "SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
-         UNION SELECT instance_id FROM instances UNION SELECT task_id FROM tasks"
+         UNION SELECT instance_id FROM instances UNION SELECT task_id FROM tasks
+         UNION SELECT snapshot_group_id FROM snapshot_groups
+         UNION SELECT auto_snapshot_policy_id FROM auto_snapshot_policies"
     };
 }
 
 /// A rule, and the query that finds what breaks it.
-const RULES: [(&str, &str); 17] = [
+const RULES: [(&str, &str); 21] = [
     ("the file is sound", "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
     ("references have both sides", "SELECT \"table\" FROM pragma_foreign_key_check"),
     (
@@ -112,7 +114,7 @@ const RULES: [(&str, &str); 17] = [
     ),
     (
         "a deletion left one tombstone, and a tombstone is of a deletion",
-        "SELECT resource_id FROM events WHERE name LIKE '%:Delete%Completed' AND resource_id GLOB '[sdm]-*'
+        "SELECT resource_id FROM events WHERE name LIKE '%:Delete%Completed' AND (resource_id GLOB '[sdm]-*' OR resource_id GLOB 'ssg-*' OR resource_id GLOB 'sp-*')
            AND resource_id NOT IN (SELECT resource_id FROM tombstones)
          UNION ALL SELECT resource_id FROM tombstones t WHERE NOT EXISTS (
              SELECT 1 FROM events e WHERE e.event_id = t.event_id AND e.resource_id = t.resource_id)",
@@ -120,7 +122,9 @@ const RULES: [(&str, &str); 17] = [
     (
         "nothing is both there and gone",
         "SELECT resource_id FROM tombstones WHERE resource_id IN (
-             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images)",
+             SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
+             UNION SELECT snapshot_group_id FROM snapshot_groups
+             UNION SELECT auto_snapshot_policy_id FROM auto_snapshot_policies)",
     ),
     (
         "a disk is attached as its status says",
@@ -129,6 +133,34 @@ const RULES: [(&str, &str); 17] = [
                 AND NOT EXISTS (SELECT 1 FROM disk_attachments a WHERE a.disk_id = d.disk_id))
             OR (status IN ('Creating', 'Available')
                 AND EXISTS (SELECT 1 FROM disk_attachments a WHERE a.disk_id = d.disk_id))",
+    ),
+    (
+        "a snapshot group has the timer that finishes it as long as it is progressing",
+        "SELECT snapshot_group_id FROM snapshot_groups g WHERE (status = 'progressing') <> EXISTS (
+             SELECT 1 FROM timers WHERE kind = 'snapshot_group_finish' AND resource_id = g.snapshot_group_id)",
+    ),
+    (
+        "a snapshot group that is accomplished has accomplished members",
+        "SELECT m.snapshot_id FROM snapshot_group_members m JOIN snapshot_groups g USING (snapshot_group_id)
+             JOIN snapshots s USING (snapshot_id) WHERE g.status = 'accomplished' AND s.status <> 'accomplished'",
+    ),
+    (
+        "a policy has hours and days, and instance tags only where it goes by them",
+        "SELECT auto_snapshot_policy_id FROM auto_snapshot_policies p
+         WHERE NOT EXISTS (SELECT 1 FROM auto_snapshot_policy_time_points t
+                           WHERE t.auto_snapshot_policy_id = p.auto_snapshot_policy_id)
+            OR NOT EXISTS (SELECT 1 FROM auto_snapshot_policy_weekdays w
+                           WHERE w.auto_snapshot_policy_id = p.auto_snapshot_policy_id)
+            OR (association_type = 'AssociatedWithInstanceTag') <> EXISTS (
+                SELECT 1 FROM auto_snapshot_policy_target_tags g
+                WHERE g.auto_snapshot_policy_id = p.auto_snapshot_policy_id)",
+    ),
+    (
+        "a policy and the disks that it was applied to are of one account and region",
+        "SELECT a.disk_id FROM auto_snapshot_policy_associations a JOIN disks d USING (disk_id)
+             JOIN auto_snapshot_policies p USING (auto_snapshot_policy_id)
+         WHERE p.account_id <> d.account_id OR p.region_id <> d.region_id
+            OR p.association_type <> 'AssociatedWithDisk'",
     ),
     (
         "the engine's row knows the last event and no event is of the future",
@@ -153,6 +185,8 @@ pub async fn check(file: &Path, created: &BTreeSet<String>) -> Vec<String> {
             "SELECT (SELECT COUNT(*) FROM snapshots WHERE snapshot_id = $1) + (SELECT COUNT(*) FROM disks WHERE disk_id = $1)
                  + (SELECT COUNT(*) FROM images WHERE image_id = $1)
                  + (SELECT COUNT(*) FROM instances WHERE instance_id = $1)
+                 + (SELECT COUNT(*) FROM snapshot_groups WHERE snapshot_group_id = $1)
+                 + (SELECT COUNT(*) FROM auto_snapshot_policies WHERE auto_snapshot_policy_id = $1)
                  + (SELECT COUNT(*) FROM tombstones WHERE resource_id = $1)",
         )
         .bind(id)

@@ -10,8 +10,8 @@ use crate::ids::IdKind;
 use crate::store::disks::Disk;
 use crate::store::images::{self, Image, Mapping};
 use crate::store::instances::Instance;
-use crate::store::snapshots;
 use crate::store::tx::Tx;
+use crate::store::{policies, snapshots};
 
 /// `SystemDisk`.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub struct SystemDisk {
     encrypted: Option<bool>,
     #[serde(rename = "KMSKeyId")]
     kms_key_id: Option<String>,
+    auto_snapshot_policy_id: Option<String>,
 }
 
 /// `DataDisk.N`.
@@ -42,6 +43,7 @@ pub struct DataDisk {
     snapshot_id: Option<String>,
     device: Option<String>,
     delete_with_instance: Option<bool>,
+    auto_snapshot_policy_id: Option<String>,
 }
 
 const SMALLEST_SYSTEM_DISK: i64 = 20;
@@ -97,10 +99,10 @@ pub fn check(system: Option<&SystemDisk>, data: &[DataDisk]) -> Result<(), Fault
 /// The system disk, the data disks that the image maps, then those that were asked for.
 ///
 /// # Errors
-/// The documented codes of sizes, snapshots and the quota of disks.
+/// The documented codes of sizes, snapshots, policies and the quota of disks.
 pub async fn of(
     tx: &mut Tx<'_>,
-    image: &Image,
+    (region_id, image): (&str, &Image),
     system: Option<&SystemDisk>,
     data: &[DataDisk],
 ) -> Result<Vec<DiskPlan>, Fault> {
@@ -120,6 +122,14 @@ pub async fn of(
     let data_disks = plans.iter().filter(|plan| plan.disk_type == "data").count();
     if i64::try_from(data_disks).unwrap_or(i64::MAX) > tx.config().quotas.disks_per_instance {
         return Err(fault("InstanceDiskLimitExceeded"));
+    }
+    for policy_id in plans.iter().filter_map(|plan| plan.auto_snapshot_policy_id.as_deref()) {
+        if policies::find(tx, policy_id)
+            .await?
+            .is_none_or(|policy| !policy.is_of_disks() || policy.region_id != region_id)
+        {
+            return Err(fault("InvalidAutoSnapshotPolicyId.NotFound"));
+        }
     }
     Ok(plans)
 }
@@ -149,6 +159,7 @@ fn mapped(mapping: Mapping, key: Option<String>) -> DiskPlan {
         snapshot_id: mapping.snapshot_id.unwrap_or_default(),
         device: mapping.device,
         delete_with_instance: true,
+        auto_snapshot_policy_id: None,
     }
 }
 
@@ -166,6 +177,8 @@ pub struct DiskPlan {
     snapshot_id: String,
     pub device: String,
     delete_with_instance: bool,
+    /// The policy that is to apply to it.
+    pub auto_snapshot_policy_id: Option<String>,
 }
 
 impl DiskPlan {
@@ -238,6 +251,7 @@ impl SystemDisk {
             snapshot_id: String::new(),
             device: device('a'),
             delete_with_instance: true,
+            auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
         })
     }
 }
@@ -287,6 +301,7 @@ impl DataDisk {
             snapshot_id: self.snapshot_id.clone().unwrap_or_default(),
             device: self.place(planned, asked_for)?,
             delete_with_instance: self.delete_with_instance.unwrap_or(true),
+            auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
         })
     }
 

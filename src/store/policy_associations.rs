@@ -1,0 +1,105 @@
+//! Which automatic snapshot policies apply to which disks; never decides whether one may.
+
+use sqlx::FromRow;
+
+use super::disks::Disk;
+use super::events::{effect, event};
+use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::tx::Tx;
+use crate::clock::Timestamp;
+use crate::faults::Fault;
+
+/// A policy and a disk that it applies to.
+#[derive(Clone, Debug, FromRow)]
+pub struct Association {
+    pub auto_snapshot_policy_id: String,
+    pub disk_id: String,
+    pub creation_time: Timestamp,
+}
+
+/// A disk in the list of those that one policy applies to.
+#[derive(Clone, Debug, FromRow)]
+pub struct OfPolicy {
+    #[sqlx(flatten)]
+    pub association: Association,
+}
+
+/// A policy in the list of those that apply to one disk.
+#[derive(Clone, Debug, FromRow)]
+pub struct OfDisk {
+    #[sqlx(flatten)]
+    pub association: Association,
+}
+
+impl Listed for OfPolicy {
+    fn cursor(&self) -> Cursor {
+        Cursor { creation_time: self.association.creation_time, id: self.association.disk_id.clone() }
+    }
+}
+
+impl Listed for OfDisk {
+    fn cursor(&self) -> Cursor {
+        Cursor { creation_time: self.association.creation_time, id: self.association.auto_snapshot_policy_id.clone() }
+    }
+}
+
+const TABLE: &str = "auto_snapshot_policy_disks";
+const COLUMNS: &str = "auto_snapshot_policy_disks.*";
+/// What a list of the disks of one policy reads.
+pub const OF_POLICY: Source = Source { table: TABLE, id_column: "disk_id", columns: COLUMNS };
+/// What a list of the policies of one disk reads.
+pub const OF_DISK: Source = Source { table: TABLE, id_column: "auto_snapshot_policy_id", columns: COLUMNS };
+
+/// What applies to these disks by a call or by the tags of their instances, newest first.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn of_disks(tx: &mut Tx<'_>, disk_ids: &[&str]) -> Result<Vec<Association>, Fault> {
+    in_table(tx, TABLE, disk_ids).await
+}
+
+/// What was applied to these disks by a call, newest first.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn applied_to(tx: &mut Tx<'_>, disk_ids: &[&str]) -> Result<Vec<Association>, Fault> {
+    in_table(tx, "auto_snapshot_policy_associations", disk_ids).await
+}
+
+async fn in_table(tx: &mut Tx<'_>, table: &str, disk_ids: &[&str]) -> Result<Vec<Association>, Fault> {
+    let mut filter = Filter::default();
+    filter.any("disk_id", disk_ids.iter().copied());
+    let sql = format!(
+        "SELECT * FROM {table} WHERE {} ORDER BY disk_id, creation_time DESC, auto_snapshot_policy_id DESC",
+        filter.conditions()
+    );
+    let query = bind!(sqlx::query_as::<_, Association>(sqlx::AssertSqlSafe(sql)), filter.values());
+    Ok(query.fetch_all(tx.conn()).await?)
+}
+
+/// Applies a policy to a disk; one that applies already is no error.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn apply(tx: &mut Tx<'_>, policy_id: &str, disk: &Disk) -> Result<(), Fault> {
+    const SQL: &str = concat!(
+        "INSERT INTO auto_snapshot_policy_associations (auto_snapshot_policy_id, disk_id, creation_time)
+         VALUES ($7, $1, $6) ON CONFLICT (auto_snapshot_policy_id, disk_id) DO NOTHING;",
+        event!()
+    );
+    let statement = effect(tx, SQL, disk.subject(), "Disk:ApplyAutoSnapshotPolicyCompleted", policy_id);
+    tx.execute(statement).await
+}
+
+/// Lets a policy no longer apply to a disk.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn cancel(tx: &mut Tx<'_>, policy_id: &str, disk: &Disk) -> Result<(), Fault> {
+    const SQL: &str = concat!(
+        "DELETE FROM auto_snapshot_policy_associations WHERE auto_snapshot_policy_id = $7 AND disk_id = $1;",
+        event!()
+    );
+    let statement = effect(tx, SQL, disk.subject(), "Disk:CancelAutoSnapshotPolicyCompleted", policy_id);
+    tx.execute(statement).await
+}
