@@ -6,5 +6,8 @@ pub mod disks;
 pub mod images;
 pub mod instances;
 pub mod regions;
+pub mod snapshot_copies;
+pub mod snapshot_locks;
+pub mod snapshot_usage;
 pub mod snapshots;
 pub mod tags;

@@ -4,8 +4,11 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 8] = [
+static FAMILIES: [&[Entry]; 11] = [
     &actions::snapshots::ACTIONS,
+    &actions::snapshot_copies::ACTIONS,
+    &actions::snapshot_locks::ACTIONS,
+    &actions::snapshot_usage::ACTIONS,
     &actions::disks::ACTIONS,
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,

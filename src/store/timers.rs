@@ -12,6 +12,7 @@ use crate::faults::Fault;
 pub enum TimerKind {
     SnapshotFinish,
     SnapshotExpire,
+    SnapshotLock,
     ImageFinish,
     DiskFinish,
     InstanceFinish,
@@ -19,9 +20,10 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::SnapshotFinish,
         Self::SnapshotExpire,
+        Self::SnapshotLock,
         Self::ImageFinish,
         Self::DiskFinish,
         Self::InstanceFinish,
@@ -34,6 +36,8 @@ impl TimerKind {
         match self {
             Self::SnapshotFinish => "snapshot_finish",
             Self::SnapshotExpire => "snapshot_expire",
+            // Before snapshot_expire in the order of ties: retention that ends with a lock finds it gone.
+            Self::SnapshotLock => "lock_change",
             Self::ImageFinish => "image_finish",
             Self::DiskFinish => "disk_finish",
             Self::InstanceFinish => "instance_finish",

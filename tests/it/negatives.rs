@@ -18,6 +18,9 @@ const ECS: &str = "2014-05-26";
 const WITHOUT_EFFECT: [(&str, &str); 3] =
     [("CreateDisk", "StorageSetPartitionNumber"), ("CreateImage", "Platform"), ("CreateImage", "Features.ImdsSupport")];
 
+/// What these answer is stored nowhere.
+const WITHOUT_STORE: [&str; 4] = ["DescribeRegions", "DescribeZones", "DescribeSnapshotPackage", "OpenSnapshotService"];
+
 fn entries() -> impl Iterator<Item = &'static Entry> {
     registry::all().filter(|entry| entry.version == ECS)
 }
@@ -147,7 +150,9 @@ async fn a_region_that_does_not_exist_is_told_by_every_action() {
     let mut wrong = Vec::new();
     for entry in entries() {
         let answer = with(&scene, entry, "RegionId", "cn-nowhere").await;
-        if answer.code() != "InvalidRegionId.NotFound" {
+        // Some tables have a spelling of their own.
+        let is_own = answer.code().contains("Region") && contract().codes(entry.name).contains(&answer.code());
+        if answer.code() != "InvalidRegionId.NotFound" && !is_own {
             wrong.push(format!("{}: {} {}", entry.name, answer.status, answer.code()));
         }
     }
@@ -161,8 +166,7 @@ async fn a_store_that_fails_is_an_internal_error_of_every_action_that_needs_it()
     scene.app.lose_tables().await;
     scene.app.expect_breakage(true);
     let mut wrong = Vec::new();
-    for (entry, params) in calls.iter().filter(|(entry, _)| !["DescribeRegions", "DescribeZones"].contains(&entry.name))
-    {
+    for (entry, params) in calls.iter().filter(|(entry, _)| !WITHOUT_STORE.contains(&entry.name)) {
         let answer = call(&scene, entry, params).await;
         if (answer.status, answer.code()) != (500, "InternalError") {
             wrong.push(format!("{}: {} {}", entry.name, answer.status, answer.code()));

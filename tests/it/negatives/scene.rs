@@ -26,8 +26,17 @@ const NAMING: [(&str, &str); 8] = [
 ];
 
 /// What an action needs beyond what the contract calls required, or in another form than its name tells.
-const MORE: [(&str, &[(&str, &str)]); 8] = [
+const MORE: [(&str, &[(&str, &str)]); 10] = [
     ("CreateImage", &[("SnapshotId", "@system")]),
+    (
+        "CopySnapshot",
+        &[
+            ("DestinationRegionId", "cn-beijing"),
+            ("DestinationSnapshotName", "copied"),
+            ("DestinationSnapshotDescription", "a copy"),
+        ],
+    ),
+    ("ExportSnapshot", &[("OssBucket", "exports")]),
     ("CreateDisk", &[("ZoneId", "cn-hangzhou-h"), ("Size", "40")]),
     ("ModifySnapshotAttribute", &[("Description", "another")]),
     ("ModifyDiskAttribute", &[("DiskId", "@disk"), ("Description", "another")]),
@@ -38,8 +47,14 @@ const MORE: [(&str, &[(&str, &str)]); 8] = [
 ];
 
 /// Values of required parameters that name no resource.
-const VALUES: [(&str, &str); 4] =
-    [("ResourceType", "snapshot"), ("InstanceType", "ecs.g7.large"), ("Tag.N", ""), ("ResourceId.N", "")];
+const VALUES: [(&str, &str); 6] = [
+    ("StartTime", "2026-01-01T00:00:00Z"),
+    ("EndTime", "2026-01-01T00:01:00Z"),
+    ("ResourceType", "snapshot"),
+    ("InstanceType", "ecs.g7.large"),
+    ("Tag.N", ""),
+    ("ResourceId.N", ""),
+];
 
 impl Scene {
     pub async fn new() -> Self {
