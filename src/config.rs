@@ -145,6 +145,9 @@ impl fmt::Debug for AccessKey {
 pub struct Lifecycle {
     pub snapshot_ms: u32,
     pub cut_ms: u32,
+    pub copy_ms: u32,
+    pub archive_ms: u32,
+    pub export_ms: u32,
     pub image_ms: u32,
     pub disk_ms: u32,
     pub attach_ms: u32,
@@ -162,6 +165,7 @@ pub struct Lifecycle {
 pub struct Quotas {
     pub snapshots_per_disk: i64,
     pub concurrent_snapshots: i64,
+    pub concurrent_archives: i64,
     pub images: i64,
     pub disks_per_instance: i64,
     pub tags: i64,
@@ -269,6 +273,7 @@ impl Config {
         let counts = [
             ("quotas.snapshots_per_disk", quotas.snapshots_per_disk),
             ("quotas.concurrent_snapshots", quotas.concurrent_snapshots),
+            ("quotas.concurrent_archives", quotas.concurrent_archives),
             ("quotas.images", quotas.images),
             ("quotas.disks_per_instance", quotas.disks_per_instance),
             ("quotas.tags", quotas.tags),

@@ -150,9 +150,11 @@ impl Action for ResetDisk {
         if source.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
-        let is_copy = !source.snapshot.source_snapshot_id.is_empty();
-        if source.snapshot.source_disk_id != self.disk_id || is_copy {
+        if source.snapshot.source_disk_id != self.disk_id || source.snapshot.is_copy() {
             return Err(fault("InvalidParameter.Mismatch"));
+        }
+        if source.snapshot.is_archived() {
+            return Err(fault("OperationDenied"));
         }
         may_be_reset(&found)?;
         if !source.snapshot.is_accomplished() {

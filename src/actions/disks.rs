@@ -135,7 +135,7 @@ fn may_be_deleted(found: &Examined) -> Result<(), Fault> {
     }
 }
 
-/// Lets a disk go, with its unfinished snapshots and, if it says so, the automatic ones that nothing uses.
+/// Lets a disk go, with its unfinished snapshots and, if it says so, the automatic ones; not those that are used or locked.
 ///
 /// # Errors
 /// 403 `Operation.Conflict` when a row is no longer as it was read.
@@ -146,7 +146,7 @@ pub async fn release(tx: &mut Tx<'_>, disk: &Disk) -> Result<(), Fault> {
     }
     for snapshot in leaving {
         let Some(found) = snapshots::find_for_engine(tx, &snapshot.snapshot_id).await? else { continue };
-        if found.is_held() || found.is_used_by_image() || found.is_used_by_disk() {
+        if found.is_held() || found.is_locked() || found.is_used_by_image() || found.is_used_by_disk() {
             continue;
         }
         if !snapshots::delete(tx, &found, "disk released").await? {

@@ -67,7 +67,7 @@ impl ApplyAutoSnapshotPolicy {
 
 impl Action for ApplyAutoSnapshotPolicy {
     const NAME: &'static str = "ApplyAutoSnapshotPolicy";
-    const MALFORMED: &'static [(&'static str, &'static str)] = &[("RegionId", "ParameterInvalid")];
+    const UNKNOWN_REGION: &'static str = "ParameterInvalid";
     type Response = Empty;
 
     fn check(&self) -> Result<(), Fault> {
@@ -146,7 +146,7 @@ impl CancelAutoSnapshotPolicy {
 
 impl Action for CancelAutoSnapshotPolicy {
     const NAME: &'static str = "CancelAutoSnapshotPolicy";
-    const MALFORMED: &'static [(&'static str, &'static str)] = &[("RegionId", "ParameterInvalid")];
+    const UNKNOWN_REGION: &'static str = "ParameterInvalid";
     type Response = Empty;
 
     fn check(&self) -> Result<(), Fault> {

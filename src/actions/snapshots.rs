@@ -4,10 +4,12 @@ mod describe;
 
 use serde::{Deserialize, Serialize};
 
+use crate::actions::snapshot_copies::ARCHIVE;
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
 use crate::api::common::{
     Empty, Tag, check_given, check_one_of, check_tag_quota, deleted_already, is_description, is_name, tags_to_set,
 };
+use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
 use crate::store::disks::{self, Examined};
@@ -158,7 +160,8 @@ pub fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
 }
 
 /// `64588-429372675-857161235`, the form that ECS shows.
-fn serial_number(digits: &str) -> String {
+#[must_use]
+pub fn serial_number(digits: &str) -> String {
     format!("{}-{}-{}", &digits[..5], &digits[5..14], &digits[14..])
 }
 
@@ -232,10 +235,17 @@ impl Action for DeleteSnapshot {
 /// Nothing stands in the way of deleting the snapshot.
 ///
 /// # Errors
-/// 403 `Operation.Conflict`, `SnapshotCreatedImage`, and without `force` `SnapshotCreatedDisk`.
+/// 403 `InvalidOperation.RelatedSnapshotNotFinished`, `Operation.Conflict`, `InvalidOperation.SnapshotLocked`,
+/// `SnapshotCreatedImage`, and without `force` `SnapshotCreatedDisk`.
 pub fn may_be_deleted(found: &Referenced, force: bool) -> Result<(), Fault> {
+    if found.is_being_copied() || found.is_in_task(ARCHIVE) {
+        return Err(fault("InvalidOperation.RelatedSnapshotNotFinished"));
+    }
     if found.is_held() {
         return Err(fault("Operation.Conflict"));
+    }
+    if found.is_locked() {
+        return Err(fault("InvalidOperation.SnapshotLocked").with(lock_end(found)));
     }
     if found.is_used_by_image() {
         return Err(fault("SnapshotCreatedImage"));
@@ -244,6 +254,11 @@ pub fn may_be_deleted(found: &Referenced, force: bool) -> Result<(), Fault> {
         return Err(fault("SnapshotCreatedDisk"));
     }
     Ok(())
+}
+
+fn lock_end(found: &Referenced) -> String {
+    let waiting = || "its lock runs out, which begins to run when the snapshot is accomplished".to_owned();
+    found.lock_expired_time.map_or_else(waiting, Timestamp::to_seconds)
 }
 
 /// Changes name, description or days of retention; the latter may only grow and count from the creation.
@@ -316,7 +331,11 @@ impl Action for ModifySnapshotAttribute {
     }
 }
 
-fn check_retention(days: Option<i64>) -> Result<(), Fault> {
+/// Days of retention are in their documented range.
+///
+/// # Errors
+/// `InvalidRetentionDays.Malformed`.
+pub fn check_retention(days: Option<i64>) -> Result<(), Fault> {
     match days {
         Some(days) if !RETENTION_DAYS.contains(&days) => Err(fault("InvalidRetentionDays.Malformed")),
         _ => Ok(()),
@@ -324,6 +343,7 @@ fn check_retention(days: Option<i64>) -> Result<(), Fault> {
 }
 
 /// A resource name that does not begin with `auto`, which automatic snapshots keep for themselves.
-fn is_snapshot_name(name: &str) -> bool {
+#[must_use]
+pub fn is_snapshot_name(name: &str) -> bool {
     is_name(name) && !name.starts_with("auto")
 }

@@ -34,6 +34,9 @@ pub trait Action: DeserializeOwned + Send + Sync + 'static {
     /// region that does not exist.
     const MALFORMED: &'static [(&'static str, &'static str)] = &[];
 
+    /// The code for a region that does not exist.
+    const UNKNOWN_REGION: &'static str = "InvalidRegionId.NotFound";
+
     type Response: Serialize + Send + 'static;
 
     /// Refuses values that are wrong whatever is stored.

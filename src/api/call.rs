@@ -76,19 +76,16 @@ pub async fn write_once<A: Idempotent>(app: Arc<App>, call: Call) -> Result<Vec<
 /// Reads and checks the parameters; finds out for whom and where the call is.
 fn prepare<A: Action>(app: &App, call: &Call) -> Result<(A, Context), Fault> {
     let action: A = params::parse(&call.params).map_err(|error| refusal::<A>(error))?;
-    let region = named_region(app, &call.params).map_err(|unknown| match code_in(A::MALFORMED, "RegionId") {
-        Some(code) => fault(code),
-        None => unknown,
-    })?;
+    let region = named_region::<A>(app, &call.params)?;
     action.check()?;
     Ok((action, Context { account_id: Arc::clone(&call.caller.account_id), region }))
 }
 
-fn named_region(app: &App, params: &Params) -> Result<Option<&'static regions::Region>, Fault> {
+fn named_region<A: Action>(app: &App, params: &Params) -> Result<Option<&'static regions::Region>, Fault> {
     let fidelity = &app.config.fidelity;
     let named = params.get("RegionId").filter(|id| !id.is_empty());
     let named = named.or_else(|| fidelity.strict_region.then_some(fidelity.default_region.as_str()));
-    named.map(|id| regions::find(id).ok_or_else(|| fault("InvalidRegionId.NotFound"))).transpose()
+    named.map(|id| regions::find(id).ok_or_else(|| fault(A::UNKNOWN_REGION))).transpose()
 }
 
 /// The code of this action for a parameter that is missing or cannot be read.

@@ -4,11 +4,14 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 11] = [
+static FAMILIES: &[&[Entry]] = &[
     &actions::snapshots::ACTIONS,
     &actions::snapshot_groups::ACTIONS,
     &actions::auto_snapshot_policies::ACTIONS,
     &actions::policy_associations::ACTIONS,
+    &actions::snapshot_copies::ACTIONS,
+    &actions::snapshot_locks::ACTIONS,
+    &actions::snapshot_usage::ACTIONS,
     &actions::disks::ACTIONS,
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,

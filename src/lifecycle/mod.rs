@@ -21,6 +21,7 @@ pub fn fire<'a>(tx: &'a mut Tx<'_>, timer: &'a Timer) -> Pin<Box<dyn Future<Outp
         match TimerKind::find(&timer.kind) {
             Some(TimerKind::SnapshotFinish) => snapshot::finish(tx, id).await,
             Some(TimerKind::SnapshotExpire) => snapshot::expire(tx, id).await,
+            Some(TimerKind::SnapshotLock) => snapshot::lock_changes(tx, id).await,
             Some(TimerKind::ImageFinish) => image::finish(tx, id).await,
             Some(TimerKind::DiskFinish) => disk::finish(tx, id).await,
             Some(TimerKind::InstanceFinish) => instance::finish(tx, id).await,

@@ -2,11 +2,16 @@
 
 use crate::faults::Fault;
 use crate::store::tx::Tx;
-use crate::store::{row_locks, tasks};
+use crate::store::{row_locks, snapshot_copies, snapshots, tasks};
 
 /// Processing becomes Finished, and the rows that the task held are free again.
 pub async fn finish(tx: &mut Tx<'_>, task_id: &str) -> Result<(), Fault> {
     let Some(task) = tasks::find_for_engine(tx, task_id).await? else { return Ok(()) };
+    if task.task_action == "ArchiveSnapshot"
+        && let Some(found) = snapshots::find_for_engine(tx, &task.resource_id).await?
+    {
+        snapshot_copies::archive(tx, &found.snapshot).await?;
+    }
     tasks::finish(tx, &task, "Finished").await?;
     row_locks::release(tx, task_id).await
 }

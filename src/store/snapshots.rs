@@ -1,15 +1,20 @@
 //! Snapshots: rows, the counters of each combination, and what refers to them; never decides whether a change is allowed.
 
+mod counts;
+mod referenced;
+
 use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Listed, Source};
 use super::tombstones::bury;
 use super::tx::Tx;
 use super::{Flag, timers};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 use crate::{held_at_all, held_exclusively};
+pub use counts::{Counted, count};
+pub use referenced::Referenced;
 use timers::TimerKind;
 
 /// A snapshot as stored.
@@ -64,49 +69,23 @@ impl Snapshot {
     pub fn is_accomplished(&self) -> bool {
         self.status == "accomplished"
     }
+
+    /// Made by CopySnapshot: no snapshot of its disk as far as quotas and the disk's end are concerned.
+    #[must_use]
+    pub fn is_copy(&self) -> bool {
+        !self.source_snapshot_id.is_empty()
+    }
+
+    /// In the archive, from where nothing can be made.
+    #[must_use]
+    pub fn is_archived(&self) -> bool {
+        self.category == "archive"
+    }
 }
 
 impl Listed for Snapshot {
     fn cursor(&self) -> Cursor {
         Cursor { creation_time: self.creation_time, id: self.snapshot_id.clone() }
-    }
-}
-
-/// A snapshot with what stands in the way of changing it.
-#[derive(Clone, Debug, FromRow)]
-pub struct Referenced {
-    #[sqlx(flatten)]
-    pub snapshot: Snapshot,
-    used_by_image: i64,
-    used_by_disk: i64,
-    held: i64,
-    held_exclusively: i64,
-    tagged: i64,
-}
-
-impl Referenced {
-    /// An image of any state and account maps it.
-    #[must_use]
-    pub fn is_used_by_image(&self) -> bool {
-        self.used_by_image != 0
-    }
-
-    /// A disk that exists was made from it.
-    #[must_use]
-    pub fn is_used_by_disk(&self) -> bool {
-        self.used_by_disk != 0
-    }
-
-    /// A task or an operator holds it, in whatever mode.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held != 0
-    }
-
-    /// A task or an operator holds it so that nothing may be made from it.
-    #[must_use]
-    pub fn is_held_exclusively(&self) -> bool {
-        self.held_exclusively != 0
     }
 }
 
@@ -121,7 +100,14 @@ macro_rules! examine {
                      AS used_by_image,
                  EXISTS (SELECT 1 FROM disk_snapshot_references r WHERE r.snapshot_id = snapshots.snapshot_id)
                      AS used_by_disk,
-                 EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = snapshots.snapshot_id) AS tagged, ",
+                 EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = snapshots.snapshot_id) AS tagged,
+                 EXISTS (SELECT 1 FROM row_locks l JOIN snapshots c ON c.snapshot_id = l.holder
+                     WHERE l.resource_id = snapshots.snapshot_id) AS copied,
+                 (SELECT task_action FROM tasks t WHERE t.resource_id = snapshots.snapshot_id
+                     AND t.task_status = 'Processing' LIMIT 1) AS running_task,
+                 (SELECT lock_status FROM snapshot_locks k WHERE k.snapshot_id = snapshots.snapshot_id) AS lock_status,
+                 (SELECT lock_expired_time FROM snapshot_locks k WHERE k.snapshot_id = snapshots.snapshot_id)
+                     AS lock_expired_time, ",
             held_at_all!("snapshots.snapshot_id"),
             " AS held, ",
             held_exclusively!("snapshots.snapshot_id"),
@@ -149,7 +135,7 @@ pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Optio
     Ok(sqlx::query_as(examine!("snapshot_id = $1")).bind(snapshot_id).fetch_optional(tx.conn()).await?)
 }
 
-/// Stores a new snapshot with the timer that finishes it.
+/// Stores a new snapshot with the timer that finishes it; a copy leaves its source disk as it is.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
@@ -163,10 +149,15 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
          VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
              $27, $28, $29, $30, $31, $32, $33);
          INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
-         UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16;",
+         UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16 AND $19 = '';",
         event!()
     );
-    let statement = effect(tx, SQL, new.subject(), "Snapshot:CreateSnapshotStarted", &new.source_disk_id)
+    let (name, source) = if new.is_copy() {
+        ("Snapshot:CopySnapshotStarted", &new.source_snapshot_id)
+    } else {
+        ("Snapshot:CreateSnapshotStarted", &new.source_disk_id)
+    };
+    let statement = effect(tx, SQL, new.subject(), name, source)
         .bind(&new.snapshot_name)
         .bind(&new.description)
         .bind(&new.status)
@@ -198,7 +189,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Deletes a snapshot with its references of disks, timers and tags; leaves a tombstone and an event.
+/// Deletes a snapshot with its references of disks, timers, lock and tags; leaves a tombstone and an event. A copy that
+/// is unfinished lets its source go.
 ///
 /// `false`: the row is no longer as it was read, and the caller must fail.
 ///
@@ -207,7 +199,8 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
 pub async fn delete(tx: &mut Tx<'_>, found: &Referenced, reason: &'static str) -> Result<bool, Fault> {
     const SQL: &str = concat!(
         "DELETE FROM snapshots WHERE snapshot_id = $1 AND status = $8 AND last_modified_time = $9;
-         DELETE FROM timers WHERE resource_id = $1;",
+         DELETE FROM timers WHERE resource_id = $1;
+         DELETE FROM row_locks WHERE holder = $1;",
         bury!()
     );
     const GUARD: usize = 0;
@@ -225,7 +218,8 @@ pub async fn delete(tx: &mut Tx<'_>, found: &Referenced, reason: &'static str) -
     tx.execute_guarded(statement, GUARD).await
 }
 
-/// Ends the making of a snapshot: progressing becomes `status`, which is accomplished or failed.
+/// Ends the making of a snapshot: progressing becomes `status`, which is accomplished or failed. A copy lets its source
+/// go, a lock of what failed is void.
 ///
 /// `false`: it is not progressing (any more).
 ///
@@ -235,12 +229,18 @@ pub async fn finish(tx: &mut Tx<'_>, snapshot: &Snapshot, status: &'static str) 
     const SQL: &str = concat!(
         "UPDATE snapshots SET status = $8, available = CASE $8 WHEN 'accomplished' THEN 1 ELSE 0 END,
              last_modified_time = $6
-         WHERE snapshot_id = $1 AND status = 'progressing';",
+         WHERE snapshot_id = $1 AND status = 'progressing';
+         DELETE FROM row_locks WHERE holder = $1;
+         DELETE FROM snapshot_locks WHERE snapshot_id = $1 AND $8 <> 'accomplished';",
         event!()
     );
     const GUARD: usize = 0;
-    let name =
-        if status == "accomplished" { "Snapshot:CreateSnapshotCompleted" } else { "Snapshot:CreateSnapshotFailed" };
+    let name = match (status, snapshot.is_copy()) {
+        ("accomplished", false) => "Snapshot:CreateSnapshotCompleted",
+        ("accomplished", true) => "Snapshot:CopySnapshotCompleted",
+        (_, false) => "Snapshot:CreateSnapshotFailed",
+        (_, true) => "Snapshot:CopySnapshotFailed",
+    };
     let statement = effect(tx, SQL, snapshot.subject(), name, status).bind(status);
     tx.execute_guarded(statement, GUARD).await
 }
@@ -265,7 +265,7 @@ pub async fn update_attributes(tx: &mut Tx<'_>, changed: &Snapshot) -> Result<()
     set_retention(tx, changed).await
 }
 
-/// Sets the timer that lets a snapshot go after its days of retention; without such days it stays for ever.
+/// Sets the timer that lets a snapshot go after its days of retention; a new one without such days stays for ever.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
@@ -291,56 +291,7 @@ pub async fn refresh_usage(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Fau
     tx.execute(statement.bind(snapshot_id)).await
 }
 
-/// The filters whose totals the counters know.
-#[derive(Clone, Debug, Default)]
-pub struct Counted<'a> {
-    pub status: Option<&'a str>,
-    pub usage: Option<&'a str>,
-    pub snapshot_type: Option<&'a str>,
-    pub source_disk_type: Option<&'a str>,
-    pub encrypted: Option<bool>,
-}
-
-impl Counted<'_> {
-    /// Adds these filters as conditions. A rare value also says that it is not the common one, word for word as the
-    /// partial indexes do, or they could not be used.
-    pub fn narrow(&self, filter: &mut Filter) {
-        filter.is_given("status", self.status);
-        if self.status.is_some_and(|status| status != "accomplished") {
-            filter.condition("status <> 'accomplished'", []);
-        }
-        filter.is_given("usage", self.usage);
-        if self.usage.is_some_and(|usage| usage != "none") {
-            filter.condition("usage <> 'none'", []);
-        }
-        filter.is_given("snapshot_type", self.snapshot_type);
-        filter.is_given("source_disk_type", self.source_disk_type);
-        filter.is_given("encrypted", self.encrypted);
-    }
-
-    /// Whether none of them is given.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        let Self { status, usage, snapshot_type, source_disk_type, encrypted } = self;
-        [status, usage, snapshot_type, source_disk_type].iter().all(|value| value.is_none()) && encrypted.is_none()
-    }
-}
-
-/// How many snapshots of the caller's account and region match, without a look at them.
-///
-/// # Errors
-/// 500 `InternalError` when the database fails.
-pub async fn count(tx: &mut Tx<'_>, counted: &Counted<'_>) -> Result<i64, Fault> {
-    let mut filter = Filter::default();
-    filter.is("account_id", tx.account_id());
-    filter.is("region_id", tx.region().id);
-    counted.narrow(&mut filter);
-    let sql = format!("SELECT COALESCE(SUM(snapshot_count), 0) FROM snapshot_counts WHERE {}", filter.conditions());
-    let query = bind!(sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_one(tx.conn()).await?)
-}
-
-/// The unfinished or the automatic snapshots of a disk, oldest first: those that go with it.
+/// The unfinished or the automatic snapshots of a disk, oldest first: those that go with it. Copies never do.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
@@ -349,7 +300,10 @@ pub async fn of_disk(tx: &mut Tx<'_>, disk_id: &str, which: OfDisk) -> Result<Ve
         OfDisk::Unfinished => "status = 'progressing'",
         OfDisk::Automatic => "snapshot_type = 'auto'",
     };
-    let sql = format!("SELECT * FROM snapshots WHERE source_disk_id = $1 AND {condition} ORDER BY creation_time");
+    let sql = format!(
+        "SELECT * FROM snapshots WHERE source_disk_id = $1 AND {condition} AND source_snapshot_id = ''
+         ORDER BY creation_time"
+    );
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(disk_id).fetch_all(tx.conn()).await?)
 }
 

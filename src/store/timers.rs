@@ -12,6 +12,7 @@ use crate::faults::Fault;
 pub enum TimerKind {
     SnapshotFinish,
     SnapshotExpire,
+    SnapshotLock,
     ImageFinish,
     DiskFinish,
     InstanceFinish,
@@ -20,9 +21,10 @@ pub enum TimerKind {
 }
 
 impl TimerKind {
-    const ALL: [Self; 7] = [
+    const ALL: &[Self] = &[
         Self::SnapshotFinish,
         Self::SnapshotExpire,
+        Self::SnapshotLock,
         Self::ImageFinish,
         Self::DiskFinish,
         Self::InstanceFinish,
@@ -36,6 +38,8 @@ impl TimerKind {
         match self {
             Self::SnapshotFinish => "snapshot_finish",
             Self::SnapshotExpire => "snapshot_expire",
+            // Before snapshot_expire in the order of ties: retention that ends with a lock finds it gone.
+            Self::SnapshotLock => "lock_change",
             Self::ImageFinish => "image_finish",
             Self::DiskFinish => "disk_finish",
             Self::InstanceFinish => "instance_finish",
@@ -46,7 +50,7 @@ impl TimerKind {
 
     #[must_use]
     pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 }
 

@@ -50,8 +50,8 @@ const ASSOCIATION_TYPES: [&str; 2] = [OF_DISKS, "AssociatedWithInstanceTag"];
 
 impl Action for CreateAutoSnapshotPolicy {
     const NAME: &'static str = "CreateAutoSnapshotPolicy";
+    const UNKNOWN_REGION: &'static str = "ParameterInvalid";
     const MALFORMED: &'static [(&'static str, &'static str)] = &[
-        ("RegionId", "ParameterInvalid"),
         ("TargetCopyRegions", "InvalidParameter.TargetCopyRegions"),
         ("CopiedSnapshotsRetentionDays", "InvalidParameter.CopiedSnapshotsRetentionDays"),
     ];

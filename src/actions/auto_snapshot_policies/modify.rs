@@ -38,8 +38,8 @@ const UNKNOWN_POLICY: usize = 1;
 
 impl Action for ModifyAutoSnapshotPolicyEx {
     const NAME: &'static str = "ModifyAutoSnapshotPolicyEx";
+    const UNKNOWN_REGION: &'static str = "ParameterInvalid";
     const MALFORMED: &'static [(&'static str, &'static str)] = &[
-        ("RegionId", "ParameterInvalid"),
         ("TargetCopyRegions", "InvalidParameter.TargetCopyRegions"),
         ("CopiedSnapshotsRetentionDays", "InvalidParameter.CopiedSnapshotsRetentionDays"),
     ];

@@ -301,13 +301,17 @@ impl CreateDisk {
 /// The snapshot that a disk is to be made from, if it can be used.
 ///
 /// # Errors
-/// 404 `InvalidSnapshotId.NotFound`, 403 `InvalidSnapshotId.NotReady`, 403 `Operation.Conflict`.
+/// 404 `InvalidSnapshotId.NotFound`, 403 `InvalidSnapshotId.NotReady`, 403 `OperationDenied.SnapshotNotAllowed`,
+/// 403 `Operation.Conflict`.
 pub async fn usable_source(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Referenced, Fault> {
     let Some(found) = snapshots::find(tx, snapshot_id).await? else {
         return Err(fault("InvalidSnapshotId.NotFound"));
     };
     if found.is_held_exclusively() {
         return Err(fault("Operation.Conflict"));
+    }
+    if found.snapshot.is_archived() {
+        return Err(fault("OperationDenied.SnapshotNotAllowed"));
     }
     let is_usable = bool::from(found.snapshot.available) && tx.now >= found.snapshot.cut_time;
     if is_usable { Ok(found) } else { Err(fault("InvalidSnapshotId.NotReady")) }

@@ -302,6 +302,9 @@ async fn finished_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Snapsho
     if found.is_held_exclusively() {
         return Err(fault("Operation.Conflict"));
     }
+    if found.snapshot.is_archived() {
+        return Err(fault("InvalidSnapshotCategory.NotSupportImageCreation"));
+    }
     if found.snapshot.is_accomplished() { Ok(found.snapshot) } else { Err(fault("InvalidSnapshotId.NotReady")) }
 }
 

@@ -14,7 +14,7 @@ pub struct Scene {
 }
 
 /// The parameters that name one resource, each with the kind of resource.
-const NAMING: [(&str, &str); 8] = [
+const NAMING: &[(&str, &str)] = &[
     ("DiskId", "disk"),
     ("SourceDiskId", "disk"),
     ("SnapshotId", "snapshot"),
@@ -26,8 +26,17 @@ const NAMING: [(&str, &str); 8] = [
 ];
 
 /// What an action needs beyond what the contract calls required, or in another form than its name tells.
-const MORE: [(&str, &[(&str, &str)]); 12] = [
+const MORE: &[(&str, &[(&str, &str)])] = &[
     ("CreateImage", &[("SnapshotId", "@system")]),
+    (
+        "CopySnapshot",
+        &[
+            ("DestinationRegionId", "cn-beijing"),
+            ("DestinationSnapshotName", "copied"),
+            ("DestinationSnapshotDescription", "a copy"),
+        ],
+    ),
+    ("ExportSnapshot", &[("OssBucket", "exports")]),
     ("CreateDisk", &[("ZoneId", "cn-hangzhou-h"), ("Size", "40")]),
     ("ModifySnapshotAttribute", &[("Description", "another")]),
     ("ModifyDiskAttribute", &[("DiskId", "@disk"), ("Description", "another")]),
@@ -42,7 +51,9 @@ const MORE: [(&str, &[(&str, &str)]); 12] = [
 ];
 
 /// Values of required parameters that name no resource.
-const VALUES: [(&str, &str); 6] = [
+const VALUES: &[(&str, &str)] = &[
+    ("StartTime", "2026-01-01T00:00:00Z"),
+    ("EndTime", "2026-01-01T00:01:00Z"),
     ("ResourceType", "snapshot"),
     ("InstanceType", "ecs.g7.large"),
     ("Tag.N", ""),

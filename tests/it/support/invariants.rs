@@ -18,7 +18,7 @@ macro_rules! existing {
 }
 
 /// A rule, and the query that finds what breaks it.
-const RULES: [(&str, &str); 21] = [
+const RULES: &[(&str, &str)] = &[
     ("the file is sound", "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
     ("references have both sides", "SELECT \"table\" FROM pragma_foreign_key_check"),
     (
@@ -89,6 +89,36 @@ const RULES: [(&str, &str); 21] = [
                  COUNT(*) AS n FROM snapshots GROUP BY 1
              EXCEPT SELECT account_id || region_id || status || usage || snapshot_type || source_disk_type || encrypted,
                  snapshot_count FROM snapshot_counts)",
+    ),
+    (
+        "the chains of snapshots equal a recount",
+        "SELECT * FROM (
+             SELECT source_disk_id || region_id || account_id || snapshot_link_id AS k, total_count, total_size
+             FROM snapshot_links
+             EXCEPT SELECT source_disk_id || region_id || account_id || snapshot_link_id, COUNT(*),
+                 SUM(CASE status WHEN 'accomplished' THEN full_size_bytes ELSE 0 END) FROM snapshots GROUP BY 1)
+         UNION ALL SELECT * FROM (
+             SELECT source_disk_id || region_id || account_id || snapshot_link_id AS k, COUNT(*),
+                 SUM(CASE status WHEN 'accomplished' THEN full_size_bytes ELSE 0 END) FROM snapshots GROUP BY 1
+             EXCEPT SELECT source_disk_id || region_id || account_id || snapshot_link_id, total_count, total_size
+                 FROM snapshot_links)",
+    ),
+    (
+        "an unfinished copy holds its source",
+        "SELECT snapshot_id FROM snapshots s WHERE status = 'progressing' AND source_snapshot_id <> '' AND NOT EXISTS (
+             SELECT 1 FROM row_locks WHERE holder = s.snapshot_id AND resource_id = s.source_snapshot_id)",
+    ),
+    (
+        "a lock runs as soon as its snapshot is accomplished, and is of no other account",
+        "SELECT k.snapshot_id FROM snapshot_locks k LEFT JOIN snapshots s ON s.snapshot_id = k.snapshot_id
+         WHERE s.snapshot_id IS NULL OR s.account_id <> k.account_id OR s.region_id <> k.region_id
+            OR (s.status = 'accomplished') <> (k.lock_duration_start_time IS NOT NULL)",
+    ),
+    (
+        "a lock has the timer of its next change as long as it runs",
+        "SELECT snapshot_id FROM snapshot_locks k
+         WHERE (lock_status <> 'expired' AND lock_duration_start_time IS NOT NULL) <> EXISTS (
+             SELECT 1 FROM timers WHERE kind = 'lock_change' AND resource_id = k.snapshot_id)",
     ),
     (
         "the counters of tags equal a recount",
@@ -174,7 +204,7 @@ const RULES: [(&str, &str); 21] = [
 pub async fn check(file: &Path, created: &BTreeSet<String>) -> Vec<String> {
     let mut conn = database::open(file).await;
     let mut broken = Vec::new();
-    for (rule, sql) in RULES {
+    for &(rule, sql) in RULES {
         let offenders: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut conn).await.expect(rule);
         if !offenders.is_empty() {
             broken.push(format!("{rule}: {}", offenders[..offenders.len().min(5)].join(", ")));

@@ -7,6 +7,7 @@ use snapshotd::store::Operation;
 use snapshotd::store::disks::{self, Disk};
 use snapshotd::store::row_locks::RowLocks;
 use snapshotd::store::snapshots;
+use snapshotd::store::timers::{self, TimerKind};
 use snapshotd::store::tx::{Context, Tx};
 
 use super::answer::text;
@@ -75,6 +76,18 @@ impl Operation for RefreshUsage {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
         snapshots::refresh_usage(tx, &self.0).await
+    }
+}
+
+struct Fail(String);
+
+impl Operation for Fail {
+    type Output = ();
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        let found = snapshots::find_for_engine(tx, &self.0).await?.expect("a snapshot");
+        assert!(snapshots::finish(tx, &found.snapshot, "failed").await?, "it is progressing");
+        timers::clear(tx, TimerKind::SnapshotFinish, &self.0).await
     }
 }
 
@@ -164,10 +177,19 @@ impl TestApp {
         id
     }
 
+    /// Ends the making of a snapshot without one.
+    pub async fn fail(&self, snapshot_id: &str) {
+        self.operate(Fail(snapshot_id.to_owned())).await;
+    }
+
     /// The one snapshot with this id as DescribeSnapshots shows it; null for none.
     pub async fn described(&self, snapshot_id: &str) -> serde_json::Value {
+        self.described_in(REGION, snapshot_id).await
+    }
+
+    pub async fn described_in(&self, region_id: &str, snapshot_id: &str) -> serde_json::Value {
         let ids = format!("[\"{snapshot_id}\"]");
-        let body = self.ok("DescribeSnapshots", &[("RegionId", REGION), ("SnapshotIds", &ids)]).await;
+        let body = self.ok("DescribeSnapshots", &[("RegionId", region_id), ("SnapshotIds", &ids)]).await;
         body.pointer("/Snapshots/Snapshot/0").cloned().unwrap_or_default()
     }
 }
