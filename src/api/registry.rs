@@ -4,7 +4,7 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 11] = [
+static FAMILIES: [&[Entry]; 13] = [
     &actions::snapshots::ACTIONS,
     &actions::snapshot_groups::ACTIONS,
     &actions::auto_snapshot_policies::ACTIONS,
@@ -13,6 +13,8 @@ static FAMILIES: [&[Entry]; 11] = [
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,
     &actions::images::ACTIONS,
+    &actions::image_copies::ACTIONS,
+    &actions::image_shares::ACTIONS,
     &actions::instances::ACTIONS,
     &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,

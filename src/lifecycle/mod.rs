@@ -2,7 +2,7 @@
 
 mod disk;
 pub mod engine;
-mod image;
+pub mod image;
 mod instance;
 mod snapshot;
 mod snapshot_group;
