@@ -3,16 +3,17 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actions::images::{OLDEST_SNAPSHOT, check_room, is_image_name, own};
+use crate::actions::snapshots::serial_number;
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
 use crate::api::common::{Empty, Tag, check_given, check_one_of, check_tag_quota, is_description, tags_to_set};
+use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
-use crate::lifecycle::image::begin_copies;
 use crate::regions::{self, Region};
 use crate::store::image_copies::{self, ImageCopy};
 use crate::store::images::{self, Examined, Image, Mapping};
 use crate::store::row_locks::{self, Mode, RowLocks};
-use crate::store::snapshots;
+use crate::store::snapshots::{self, Snapshot};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 
@@ -200,6 +201,74 @@ impl CopyImage {
     }
 }
 
+/// Lets the copies of an account that wait in a region begin, the oldest first, as long as there is room.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn begin_copies(tx: &mut Tx<'_>, account_id: &str, region_id: &str) -> Result<(), Fault> {
+    let most = tx.config().quotas.concurrent_image_copies;
+    while let Some(waiting) = image_copies::next_waiting(tx, account_id, region_id, most).await? {
+        begin(tx, &waiting.image, &waiting.copy()).await?;
+    }
+    Ok(())
+}
+
+/// The image gets a copy of each snapshot of its source, which its locks have kept; all are finished at the same time.
+async fn begin(tx: &mut Tx<'_>, image: &Image, copy: &ImageCopy) -> Result<(), Fault> {
+    let finish_time = tx.now.plus_millis(tx.config().lifecycle.image_copy_ms.into());
+    for mapping in images::mappings_of(tx, &[&copy.source_image_id]).await? {
+        let Some(source_id) = mapping.snapshot_id else { continue };
+        let Some(source) = snapshots::find_for_engine(tx, &source_id).await? else { continue };
+        let snapshot = copied_snapshot(tx, &source.snapshot, image, copy, finish_time);
+        snapshots::insert(tx, &snapshot).await?;
+        image_copies::map(tx, &image.image_id, mapping.position, &snapshot.snapshot_id).await?;
+    }
+    if image_copies::begin(tx, image, finish_time).await? { Ok(()) } else { Err(fault("Operation.Conflict")) }
+}
+
+/// The snapshot of a copied image as it begins: content and disk are those of the source, all else is its own.
+fn copied_snapshot(
+    tx: &mut Tx<'_>,
+    source: &Snapshot,
+    image: &Image,
+    copy: &ImageCopy,
+    finish_time: Timestamp,
+) -> Snapshot {
+    let becomes_encrypted = bool::from(copy.encrypted);
+    Snapshot {
+        snapshot_id: tx.new_id(IdKind::Snapshot, &image.region_id),
+        account_id: image.account_id.clone(),
+        region_id: image.region_id.clone(),
+        snapshot_name: format!("Created_for_image_{}", image.image_id),
+        description: String::new(),
+        status: "progressing".to_owned(),
+        usage: "none".to_owned(),
+        snapshot_type: "user".to_owned(),
+        category: "standard".to_owned(),
+        snapshot_link_id: source.snapshot_link_id.clone(),
+        snapshot_sn: serial_number(&tx.new_digits(23)),
+        source_snapshot_id: source.snapshot_id.clone(),
+        source_region_id: source.region_id.clone(),
+        product_code: source.product_code.clone(),
+        encrypted: (becomes_encrypted || source.encrypted.into()).into(),
+        kms_key_id: if copy.kms_key_id.is_empty() && !becomes_encrypted {
+            source.kms_key_id.clone()
+        } else {
+            copy.kms_key_id.clone()
+        },
+        resource_group_id: image.resource_group_id.clone(),
+        available: false.into(),
+        instant_access: false.into(),
+        instant_access_retention_days: None,
+        retention_days: None,
+        creation_time: tx.now,
+        cut_time: tx.now,
+        finish_time,
+        last_modified_time: tx.now,
+        ..source.clone()
+    }
+}
+
 /// Stops a copy that is not finished; the image and its snapshots leave, and the next copy that waits begins.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -218,15 +287,15 @@ impl Action for CancelCopyImage {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
         let found = own(tx, &self.image_id).await?;
-        if found.is_held() {
-            return Err(fault("Operation.Conflict"));
-        }
         let image = &found.image;
         if !bool::from(image.is_copied) {
             return Err(fault("ImageCreatedNotFromCopy"));
         }
         if !image.is_copying() {
             return Err(fault("IncorrectImageStatus"));
+        }
+        if found.is_held() {
+            return Err(fault("Operation.Conflict"));
         }
         // Effect
         let mappings = images::mappings_of(tx, &[&self.image_id]).await?;

@@ -158,7 +158,8 @@ pub fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
 }
 
 /// `64588-429372675-857161235`, the form that ECS shows.
-fn serial_number(digits: &str) -> String {
+#[must_use]
+pub fn serial_number(digits: &str) -> String {
     format!("{}-{}-{}", &digits[..5], &digits[5..14], &digits[14..])
 }
 
@@ -232,8 +233,12 @@ impl Action for DeleteSnapshot {
 /// Nothing stands in the way of deleting the snapshot.
 ///
 /// # Errors
-/// 403 `Operation.Conflict`, `SnapshotCreatedImage`, and without `force` `SnapshotCreatedDisk`.
+/// 403 `InvalidOperation.RelatedSnapshotNotFinished`, `Operation.Conflict`, `SnapshotCreatedImage`, and without `force`
+/// `SnapshotCreatedDisk`.
 pub fn may_be_deleted(found: &Referenced, force: bool) -> Result<(), Fault> {
+    if found.is_in_image_copy() {
+        return Err(fault("InvalidOperation.RelatedSnapshotNotFinished"));
+    }
     if found.is_held() {
         return Err(fault("Operation.Conflict"));
     }

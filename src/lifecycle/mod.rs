@@ -2,7 +2,7 @@
 
 mod disk;
 pub mod engine;
-pub mod image;
+mod image;
 mod instance;
 mod snapshot;
 mod snapshot_group;

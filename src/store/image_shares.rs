@@ -81,3 +81,20 @@ pub async fn remove(tx: &mut Tx<'_>, image: &Image, account_id: &str) -> Result<
     let statement = effect(tx, SQL, image.subject(), "Image:ImageUnshared", account_id);
     tx.execute(statement).await
 }
+
+/// Whether an image that the caller cannot use (any more) is, or was, another account's.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn is_of_another(tx: &mut Tx<'_>, image_id: &str) -> Result<bool, Fault> {
+    let account_id = tx.account_id().to_owned();
+    let found: i64 = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM images WHERE image_id = $1 AND account_id <> $2)
+             OR EXISTS (SELECT 1 FROM tombstones WHERE resource_id = $1 AND account_id <> $2)",
+    )
+    .bind(image_id)
+    .bind(account_id)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(found != 0)
+}

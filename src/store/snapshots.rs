@@ -82,6 +82,7 @@ pub struct Referenced {
     held: i64,
     held_exclusively: i64,
     tagged: i64,
+    in_image_copy: i64,
 }
 
 impl Referenced {
@@ -95,6 +96,12 @@ impl Referenced {
     #[must_use]
     pub fn is_used_by_disk(&self) -> bool {
         self.used_by_disk != 0
+    }
+
+    /// An image that maps it is being copied.
+    #[must_use]
+    pub fn is_in_image_copy(&self) -> bool {
+        self.in_image_copy != 0
     }
 
     /// A task or an operator holds it, in whatever mode.
@@ -121,7 +128,9 @@ macro_rules! examine {
                      AS used_by_image,
                  EXISTS (SELECT 1 FROM disk_snapshot_references r WHERE r.snapshot_id = snapshots.snapshot_id)
                      AS used_by_disk,
-                 EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = snapshots.snapshot_id) AS tagged, ",
+                 EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = snapshots.snapshot_id) AS tagged,
+                 EXISTS (SELECT 1 FROM row_locks l JOIN image_copies c ON c.image_id = l.holder
+                     WHERE l.resource_id = snapshots.snapshot_id) AS in_image_copy, ",
             held_at_all!("snapshots.snapshot_id"),
             " AS held, ",
             held_exclusively!("snapshots.snapshot_id"),

@@ -26,7 +26,7 @@ impl Sent {
 
     /// Whether the ids in its answer are new ones.
     pub fn makes_something(&self) -> bool {
-        ["Create", "Run"].iter().any(|verb| self.action.starts_with(verb))
+        ["Create", "Run", "Copy"].iter().any(|verb| self.action.starts_with(verb))
     }
 }
 
