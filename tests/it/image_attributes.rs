@@ -221,7 +221,7 @@ async fn parameters_of_create_image_that_cannot_be_are_refused() {
         (vec![mapped, (&size, "39")], 400, "InvalidSize.ValueNotSupported"),
         (vec![mapped, (&kind, "tape")], 400, "InvalidDiskType.ValueNotSupported"),
         (vec![mapped, second, ("DiskDeviceMapping.2.Device", "/dev/xvda")], 400, "InvalidDevice.InUse"),
-        (vec![second], 400, "MissingParameter"),
+        (vec![(&device, "/dev/xvda")], 400, "MissingParameter"),
         (vec![(&of_first, &data)], 400, "OperationDenied"),
         (vec![(&of_first, &secret), (&kind, "system")], 400, "InvalidParameter.DiskType"),
         (vec![("InstanceId", &empty)], 400, "InvalidInstance.NotFoundSystemDisk"),
@@ -262,7 +262,8 @@ async fn an_instance_whose_disks_cannot_be_snapshotted_makes_no_image() {
     };
     let (local, _) = with_disk(|disk| "elastic_ephemeral_disk_standard".clone_into(&mut disk.category)).await;
     refused(&local, "InvalidDiskCategory.CreateImage").await;
-    let (never, _) = with_disk(|disk| disk.ever_attached = false.into()).await;
+    let (never, disk) = with_disk(|_| {}).await;
+    app.sql(&format!("UPDATE disks SET ever_attached = 0 WHERE disk_id = '{disk}'")).await;
     refused(&never, "IncorrectDiskStatus.NeverAttached").await;
     let (busy, disk) = with_disk(|disk| "cloud_efficiency".clone_into(&mut disk.category)).await;
     app.snapshot(&disk).await;
@@ -282,11 +283,9 @@ async fn an_instance_whose_disks_cannot_be_snapshotted_makes_no_image() {
 #[tokio::test]
 async fn an_image_of_an_instance_has_a_snapshot_of_each_disk_that_outlives_it() {
     let app = TestApp::new().await;
-    let instance = instance(&app).await;
+    let run = [("ImageId", BASE), ("InstanceType", "ecs.g7.large"), ("DataDisk.1.Size", "20")];
+    let instance = text(&app.ok("RunInstances", &run).await, "/InstanceIdSets/InstanceIdSet/0");
     app.advance("1s").await;
-    let extra = [("ZoneId", "cn-hangzhou-h"), ("Size", "20"), ("DiskCategory", "cloud_essd")];
-    let disk = text(&app.ok("CreateDisk", &extra).await, "/DiskId");
-    app.ok("AttachDisk", &[("DiskId", &disk), ("InstanceId", &instance)]).await;
     // Of several sources the instance wins.
     let params = [("InstanceId", instance.as_str()), ("SnapshotId", "s-none"), ("ImageName", "of-instance")];
     let image = text(&app.ok("CreateImage", &params).await, "/ImageId");
