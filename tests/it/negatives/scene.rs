@@ -26,12 +26,13 @@ const NAMING: [(&str, &str); 8] = [
 ];
 
 /// What an action needs beyond what the contract calls required, or in another form than its name tells.
-const MORE: [(&str, &[(&str, &str)]); 12] = [
+const MORE: [(&str, &[(&str, &str)]); 13] = [
     ("CreateImage", &[("SnapshotId", "@system")]),
     ("CreateDisk", &[("ZoneId", "cn-hangzhou-h"), ("Size", "40")]),
     ("ModifySnapshotAttribute", &[("Description", "another")]),
     ("ModifyDiskAttribute", &[("DiskId", "@disk"), ("Description", "another")]),
     ("RunInstances", &[("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"), ("InstanceType", "ecs.g7.large")]),
+    ("ModifyImageSharePermission", &[("IsPublic", "true")]),
     ("TagResources", &[("ResourceId.1", "@snapshot"), ("Tag.1.Key", "key"), ("Tag.1.Value", "value")]),
     ("UntagResources", &[("ResourceId.1", "@snapshot"), ("TagKey.1", "key")]),
     ("ListTagResources", &[("ResourceId.1", "@snapshot")]),
