@@ -8,7 +8,7 @@ use crate::api::action::{Action, Entry, Idempotent, write, write_once};
 use crate::api::common::{Empty, Tag, check_given, check_one_of, check_tag_quota, is_description, tags_to_set};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
-use crate::ids::IdKind;
+use crate::ids::{IdKind, snapshot_link_id};
 use crate::regions::{self, Region};
 use crate::store::image_copies::{self, ImageCopy};
 use crate::store::images::{self, Examined, Image, Mapping};
@@ -235,6 +235,12 @@ fn copied_snapshot(
     finish_time: Timestamp,
 ) -> Snapshot {
     let becomes_encrypted = bool::from(copy.encrypted);
+    // The chain of another account's disk is no place for it: it begins one of its own, of a disk that nobody has.
+    let source_disk_id = if source.account_id == image.account_id {
+        source.source_disk_id.clone()
+    } else {
+        tx.new_id(IdKind::Disk, &image.region_id)
+    };
     Snapshot {
         snapshot_id: tx.new_id(IdKind::Snapshot, &image.region_id),
         account_id: image.account_id.clone(),
@@ -245,7 +251,8 @@ fn copied_snapshot(
         usage: "none".to_owned(),
         snapshot_type: "user".to_owned(),
         category: "standard".to_owned(),
-        snapshot_link_id: source.snapshot_link_id.clone(),
+        snapshot_link_id: snapshot_link_id(&source_disk_id),
+        source_disk_id,
         snapshot_sn: serial_number(&tx.new_digits(23)),
         source_snapshot_id: source.snapshot_id.clone(),
         source_region_id: source.region_id.clone(),

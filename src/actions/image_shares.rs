@@ -77,7 +77,7 @@ impl Action for ModifyImageSharePermission {
         if found.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
-        let (add, remove) = (self.accounts(tx, &self.add_account)?, self.accounts(tx, &self.remove_account)?);
+        let (add, remove) = (accounts(tx, &self.add_account)?, accounts(tx, &self.remove_account)?);
         if add.is_empty() && remove.is_empty() {
             return self.publish(tx, &found).await;
         }
@@ -97,23 +97,6 @@ impl Action for ModifyImageSharePermission {
 }
 
 impl ModifyImageSharePermission {
-    /// The accounts that count, each once.
-    fn accounts(&self, tx: &Tx<'_>, given: &[String]) -> Result<Vec<String>, Fault> {
-        let mut accounts: Vec<String> = Vec::new();
-        for account_id in given.iter().take(MOST_ACCOUNTS) {
-            if account_id == tx.account_id() {
-                return Err(fault("InvalidAccount.Forbbiden"));
-            }
-            if !tx.config().accounts.iter().any(|known| known.id == *account_id) {
-                return Err(fault("InvalidAccount.NotFound"));
-            }
-            if !accounts.contains(account_id) {
-                accounts.push(account_id.clone());
-            }
-        }
-        Ok(accounts)
-    }
-
     async fn publish(&self, tx: &mut Tx<'_>, found: &Examined) -> Result<Empty, Fault> {
         match (self.is_public.unwrap_or(false), found.is_community()) {
             (true, true) => Err(fault("Image.Public")),
@@ -129,6 +112,23 @@ impl ModifyImageSharePermission {
             }
         }
     }
+}
+
+/// The accounts that count, each once.
+fn accounts(tx: &Tx<'_>, given: &[String]) -> Result<Vec<String>, Fault> {
+    let mut accounts: Vec<String> = Vec::new();
+    for account_id in given.iter().take(MOST_ACCOUNTS) {
+        if account_id == tx.account_id() {
+            return Err(fault("InvalidAccount.Forbbiden"));
+        }
+        if !tx.config().accounts.iter().any(|known| known.id == *account_id) {
+            return Err(fault("InvalidAccount.NotFound"));
+        }
+        if !accounts.contains(account_id) {
+            accounts.push(account_id.clone());
+        }
+    }
+    Ok(accounts)
 }
 
 /// The image can be given to other accounts.

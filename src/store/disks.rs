@@ -142,10 +142,10 @@ macro_rules! examine {
         concat!(
             "SELECT disks.*, i.instance_id, i.status AS instance_status, i.started_once AS instance_started_once,
                  (SELECT COUNT(*) FROM disk_attachments a WHERE a.disk_id = disks.disk_id) AS attachments,
-                 (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.snapshot_type = 'user')
-                     AS manual_snapshots,
-                 (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.status = 'progressing')
-                     AS unfinished_snapshots, ",
+                 (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.snapshot_type = 'user'
+                     AND s.source_snapshot_id = '') AS manual_snapshots,
+                 (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.status = 'progressing'
+                     AND s.source_snapshot_id = '') AS unfinished_snapshots, ",
             held_at_all!("disks.disk_id"),
             " AS held, ",
             held_exclusively!("disks.disk_id"),

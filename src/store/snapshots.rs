@@ -158,7 +158,7 @@ pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Optio
     Ok(sqlx::query_as(examine!("snapshot_id = $1")).bind(snapshot_id).fetch_optional(tx.conn()).await?)
 }
 
-/// Stores a new snapshot with the timer that finishes it.
+/// Stores a new snapshot with the timer that finishes it; a copy leaves its source disk as it is.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
@@ -172,7 +172,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
          VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
              $27, $28, $29, $30, $31, $32, $33);
          INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
-         UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16;",
+         UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16 AND $19 = '';",
         event!()
     );
     let statement = effect(tx, SQL, new.subject(), "Snapshot:CreateSnapshotStarted", &new.source_disk_id)
@@ -358,7 +358,10 @@ pub async fn of_disk(tx: &mut Tx<'_>, disk_id: &str, which: OfDisk) -> Result<Ve
         OfDisk::Unfinished => "status = 'progressing'",
         OfDisk::Automatic => "snapshot_type = 'auto'",
     };
-    let sql = format!("SELECT * FROM snapshots WHERE source_disk_id = $1 AND {condition} ORDER BY creation_time");
+    let sql = format!(
+        "SELECT * FROM snapshots WHERE source_disk_id = $1 AND {condition} AND source_snapshot_id = ''
+         ORDER BY creation_time"
+    );
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(disk_id).fetch_all(tx.conn()).await?)
 }
 

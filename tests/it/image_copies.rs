@@ -263,4 +263,8 @@ async fn a_shared_image_is_copied_in_its_own_region_alone() {
     let list = [("ImageOwnerAlias", "self")];
     let own = app.call_as(OTHER_KEY, "DescribeImages", &list).await.accepted();
     assert_eq!(column(&own, "/Images/Image", "ImageId"), [copy]);
+    let mine = app.call_as(OTHER_KEY, "DescribeSnapshots", &[]).await.accepted()["Snapshots"]["Snapshot"][0].clone();
+    let theirs = app.described(&snapshot).await;
+    assert_eq!(text(&mine, "/SourceSnapshotId"), snapshot);
+    assert_ne!(text(&mine, "/SourceDiskId"), text(&theirs, "/SourceDiskId"), "the disk is no affair of others");
 }

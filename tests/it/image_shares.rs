@@ -124,6 +124,7 @@ async fn shares_are_listed_by_page_the_newest_first() {
     let head = (&all["PageNumber"], &all["PageSize"], &all["TotalCount"], &all["ShareGroups"]["ShareGroup"]);
     assert_eq!(head, (&json!(1), &json!(10), &json!(2), &json!([])));
     assert_eq!((text(&all, "/RegionId"), text(&all, "/ImageId")), (REGION.to_owned(), image.clone()));
+    assert_eq!(app.xml("DescribeImageSharePermission", &[id]).await.status, 200);
     let page = [id, ("PageSize", "1"), ("PageNumber", "2")];
     let second = app.ok("DescribeImageSharePermission", &page).await;
     assert_eq!(column(&second, "/Accounts/Account", "AliyunId"), [OTHER_ACCOUNT]);
