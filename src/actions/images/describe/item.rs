@@ -141,12 +141,23 @@ impl Viewed {
     }
 }
 
-impl Item {
-    pub fn of(viewed: Viewed) -> Self {
-        let (percent, remain_time) = viewed.progress();
-        let (alias, detection_options) = (viewed.owner_alias(), viewed.detection_options());
-        let Viewed { row, tags, mappings, usage, is_own, is_community, is_shared, .. } = viewed;
-        let mapping = |mapping: Mapping| DiskDeviceMapping {
+impl Features {
+    /// Instances are stubs: none grows or shrinks while it runs.
+    fn of(nvme_support: String, imds_support: String) -> Self {
+        Self {
+            nvme_support,
+            imds_support,
+            cpu_online_upgrade: "unsupported",
+            cpu_online_downgrade: "unsupported",
+            memory_online_upgrade: "unsupported",
+            memory_online_downgrade: "unsupported",
+        }
+    }
+}
+
+impl DiskDeviceMapping {
+    fn of(mapping: Mapping, is_own: bool, (percent, remain_time): (i64, i64)) -> Self {
+        Self {
             device: mapping.device,
             disk_type: mapping.disk_type,
             size: mapping.size.to_string(),
@@ -158,7 +169,16 @@ impl Item {
             remain_time,
             import_oss_bucket: "",
             import_oss_object: "",
-        };
+        }
+    }
+}
+
+impl Item {
+    pub fn of(viewed: Viewed) -> Self {
+        let (percent, remain_time) = viewed.progress();
+        let (alias, detection_options) = (viewed.owner_alias(), viewed.detection_options());
+        let Viewed { row, tags, mappings, usage, is_own, is_community, is_shared, .. } = viewed;
+        let disk = |mapping| DiskDeviceMapping::of(mapping, is_own, (percent, remain_time));
         Self {
             progress: format!("{percent}%"),
             usable: row.status == "Available",
@@ -174,19 +194,10 @@ impl Item {
             login_as_non_root_supported: false,
             product_code: "",
             creation_time: row.creation_time.to_seconds(),
-            features: Features {
-                nvme_support: row.nvme_support,
-                imds_support: row.imds_support,
-                cpu_online_upgrade: "unsupported",
-                cpu_online_downgrade: "unsupported",
-                memory_online_upgrade: "unsupported",
-                memory_online_downgrade: "unsupported",
-            },
+            features: Features::of(row.nvme_support, row.imds_support),
             secure_boot_options: SecureBootOptions { secure_boot_support: row.secure_boot_support },
             detection_options,
-            disk_device_mappings: DiskDeviceMappings {
-                disk_device_mapping: mappings.into_iter().map(mapping).collect(),
-            },
+            disk_device_mappings: DiskDeviceMappings { disk_device_mapping: mappings.into_iter().map(disk).collect() },
             // Neither are its tags and its resource group.
             tags: if is_own { tags.into() } else { Tags::default() },
             resource_group_id: if is_own { row.resource_group_id } else { String::new() },
