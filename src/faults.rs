@@ -44,7 +44,7 @@ impl Fault {
     /// A required parameter that is absent, by its wire name: `SnapshotId`, `Tag.1.Key`.
     #[must_use]
     pub fn missing(parameter: impl Into<String>) -> Self {
-        fault("MissingParameter").with(parameter)
+        fault(MISSING).with(parameter)
     }
 
     /// A parameter that cannot be read and for which the action has no code of its own.
@@ -80,7 +80,13 @@ impl Fault {
     /// Status and text for a caller of `action`: the action's own row, else the common one.
     #[must_use]
     pub fn resolve(&self, action: &str) -> Resolved {
-        let Some(row) = table().find(action, &self.code, self.variant) else {
+        // Some rows name the one parameter that their page thought of; another one is told of by the common row.
+        let names_another = |row: &Row| {
+            let told = |name: &String| row.message.contains("%s") || row.message.contains(name.as_str());
+            self.code == MISSING && !self.arguments.iter().all(told)
+        };
+        let own = table().find(action, &self.code, self.variant).filter(|row| !names_another(row));
+        let Some(row) = own.or_else(|| table().find(COMMON, &self.code, 0)) else {
             debug_assert!(false, "{} has no row for {action}", self.code);
             return Resolved { status: 500, message: self.code.to_string() };
         };
@@ -129,6 +135,8 @@ pub fn statuses(action: &str, code: &str) -> Vec<u16> {
 
 /// The code of failures of the daemon itself.
 const INTERNAL: &str = "InternalError";
+/// The code of parameters that are missing.
+const MISSING: &str = "MissingParameter";
 /// The scope of rows that hold for every action.
 const COMMON: &str = "*";
 
@@ -216,6 +224,17 @@ mod tests {
                     .to_owned()
             }
         );
+    }
+
+    #[test]
+    fn a_row_that_names_another_parameter_gives_way_to_the_common_one() {
+        let message = Fault::missing("ImageId").resolve("ModifyImageAttribute").message;
+        assert_eq!(
+            message,
+            "The input parameter \"ImageId\" that is mandatory for processing this request is not supplied."
+        );
+        let message = Fault::missing("Size").resolve("CreateDisk").message;
+        assert_eq!(message, "The input parameter either \"SnapshotId\" or \"Size\" should be specified.");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-use crate::store::{images, instances, snapshots};
+use crate::store::{image_shares, images, instances, snapshots};
 
 pub static ACTIONS: [Entry; 2] = [write::<ReInitDisk>(), write::<ResetDisk>()];
 
@@ -58,7 +58,8 @@ impl Action for ReInitDisk {
             }
         }
         if disk.is_system() && images::find(tx, &disk.image_id).await?.is_none() {
-            return Err(fault("InvalidImageId.NotFound"));
+            let was_shared = image_shares::is_of_another(tx, &disk.image_id).await?;
+            return Err(fault(if was_shared { "SharedImageDeleted" } else { "InvalidImageId.NotFound" }));
         }
         // Effect
         if !disks::set_status(tx, disk, "ReIniting", "Disk:ReInitDiskStarted").await? {

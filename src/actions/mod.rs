@@ -4,6 +4,8 @@ pub mod auto_snapshot_policies;
 pub mod disk_attachments;
 pub mod disk_changes;
 pub mod disks;
+pub mod image_copies;
+pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod policy_associations;

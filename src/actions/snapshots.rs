@@ -238,7 +238,7 @@ impl Action for DeleteSnapshot {
 /// 403 `InvalidOperation.RelatedSnapshotNotFinished`, `Operation.Conflict`, `InvalidOperation.SnapshotLocked`,
 /// `SnapshotCreatedImage`, and without `force` `SnapshotCreatedDisk`.
 pub fn may_be_deleted(found: &Referenced, force: bool) -> Result<(), Fault> {
-    if found.is_being_copied() || found.is_in_task(ARCHIVE) {
+    if found.is_being_copied() || found.is_in_image_copy() || found.is_in_task(ARCHIVE) {
         return Err(fault("InvalidOperation.RelatedSnapshotNotFinished"));
     }
     if found.is_held() {

@@ -16,6 +16,8 @@ static FAMILIES: &[&[Entry]] = &[
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,
     &actions::images::ACTIONS,
+    &actions::image_copies::ACTIONS,
+    &actions::image_shares::ACTIONS,
     &actions::instances::ACTIONS,
     &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,

@@ -11,7 +11,7 @@ use super::tx::Tx;
 use super::{Flag, snapshots};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::held_at_all;
+use crate::{held_at_all, held_exclusively};
 
 /// The account of the public base images.
 pub const SYSTEM: &str = "system";
@@ -45,6 +45,9 @@ pub struct Image {
     pub creation_time: Timestamp,
     /// When it will be, or was, Available.
     pub finish_time: Timestamp,
+    /// Standard, or empty: whether the image is looked over once it is made.
+    pub detection_strategy: String,
+    pub secure_boot_support: String,
 }
 
 impl Image {
@@ -58,6 +61,12 @@ impl Image {
     pub fn is_public(&self) -> bool {
         self.account_id == SYSTEM
     }
+
+    /// A copy that is not finished: under way, or waiting for its turn.
+    #[must_use]
+    pub fn is_copying(&self) -> bool {
+        self.is_copied.into() && matches!(self.status.as_str(), "Creating" | "Waiting")
+    }
 }
 
 impl Listed for Image {
@@ -66,19 +75,44 @@ impl Listed for Image {
     }
 }
 
-/// An image with what stands in the way of deleting it.
+/// An image with what stands in the way of changing it.
 #[derive(Clone, Debug, FromRow)]
 pub struct Examined {
     #[sqlx(flatten)]
     pub image: Image,
+    /// Instances of the caller's that have it.
     pub instances: i64,
+    /// Accounts that it is shared with.
+    pub shares: i64,
+    is_community: i64,
+    source_of_copy: i64,
     held: i64,
+    held_exclusively: i64,
 }
 
 impl Examined {
+    /// A task or an operator holds it, in whatever mode.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held != 0
+    }
+
+    /// A task or an operator holds it so that nothing may be made from it.
+    #[must_use]
+    pub fn is_held_exclusively(&self) -> bool {
+        self.held_exclusively != 0
+    }
+
+    /// Its owner published it for everybody.
+    #[must_use]
+    pub fn is_community(&self) -> bool {
+        self.is_community != 0
+    }
+
+    /// It is the source or the target of a copy that is not finished.
+    #[must_use]
+    pub fn is_being_copied(&self) -> bool {
+        self.source_of_copy != 0 || self.image.is_copying()
     }
 }
 
@@ -102,18 +136,27 @@ pub struct Mapping {
 /// What a list of images reads.
 pub const SOURCE: Source = Source { table: "images", id_column: "image_id", columns: "images.*" };
 
-/// The image with this id: the caller's own, in the region that it named if it named one, or a public one.
+/// The image with this id that the caller may use: its own or one shared with it, in the region that it named if it named
+/// one, or a public one. Whether the caller may also change it is for the action to tell.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, image_id: &str) -> Result<Option<Examined>, Fault> {
     let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
     let found = sqlx::query_as(concat!(
-        "SELECT images.*, (SELECT COUNT(*) FROM instances i WHERE i.image_id = images.image_id AND i.account_id = $2)
-             AS instances, ",
+        "SELECT images.*,
+             (SELECT COUNT(*) FROM instances i WHERE i.image_id = images.image_id AND i.account_id = $2) AS instances,
+             (SELECT COUNT(*) FROM image_shares s WHERE s.image_id = images.image_id AND s.account_id <> '*') AS shares,
+             EXISTS (SELECT 1 FROM image_shares s WHERE s.image_id = images.image_id AND s.account_id = '*')
+                 AS is_community,
+             EXISTS (SELECT 1 FROM image_copies c JOIN row_locks l ON l.holder = c.image_id
+                     WHERE c.source_image_id = images.image_id AND l.resource_id = images.image_id) AS source_of_copy, ",
         held_at_all!("images.image_id"),
-        " AS held FROM images
-         WHERE image_id = $1 AND (account_id = 'system' OR account_id = $2 AND ($3 IS NULL OR region_id = $3))"
+        " AS held, ",
+        held_exclusively!("images.image_id"),
+        " AS held_exclusively FROM images
+         WHERE image_id = $1 AND (account_id = 'system' OR ($3 IS NULL OR region_id = $3) AND (account_id = $2
+             OR EXISTS (SELECT 1 FROM image_shares s WHERE s.image_id = images.image_id AND s.account_id IN ($2, '*'))))"
     ))
     .bind(image_id)
     .bind(account_id)
@@ -167,6 +210,24 @@ pub async fn count_and_name(tx: &mut Tx<'_>, region_id: &str, name: &str) -> Res
     Ok((count, named != 0))
 }
 
+/// How many families the caller has in a region beside this one, and how many images are in this one.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn count_families(tx: &mut Tx<'_>, region_id: &str, family: &str) -> Result<(i64, i64), Fault> {
+    let account_id = tx.account_id().to_owned();
+    let counts = sqlx::query_as(
+        "SELECT COUNT(DISTINCT NULLIF(image_family, $3)), COALESCE(SUM(image_family = $3), 0) FROM images
+         WHERE account_id = $1 AND region_id = $2 AND image_family <> ''",
+    )
+    .bind(account_id)
+    .bind(region_id)
+    .bind(family)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(counts)
+}
+
 /// The disks of these images, by image and position.
 ///
 /// # Errors
@@ -187,8 +248,9 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Image, mappings: &[Mapping]) -> Resul
     const SQL: &str = concat!(
         "INSERT INTO images (image_id, account_id, region_id, image_name, image_family, image_version, description, status,
              size, platform, os_name, os_type, architecture, boot_mode, license_type, imds_support, nvme_support, is_copied,
-             resource_group_id, creation_time, finish_time)
-         VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25);",
+             resource_group_id, creation_time, finish_time, detection_strategy, secure_boot_support)
+         VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
+             $27);",
         event!()
     );
     let statement = effect(tx, SQL, new.subject(), "Image:CreateImageStarted", &new.image_name)
@@ -209,7 +271,9 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Image, mappings: &[Mapping]) -> Resul
         .bind(new.is_copied)
         .bind(&new.resource_group_id)
         .bind(new.creation_time)
-        .bind(new.finish_time);
+        .bind(new.finish_time)
+        .bind(&new.detection_strategy)
+        .bind(&new.secure_boot_support);
     tx.execute(statement).await?;
     for mapping in mappings {
         let statement = sqlx::query(
@@ -229,6 +293,33 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Image, mappings: &[Mapping]) -> Resul
         }
     }
     Ok(())
+}
+
+/// Stores the attributes that may change, and the status.
+///
+/// `false`: its status is no longer `status`, and the caller must fail.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn update_attributes(tx: &mut Tx<'_>, changed: &Image, status: &str) -> Result<bool, Fault> {
+    const SQL: &str = concat!(
+        "UPDATE images SET image_name = $9, image_family = $10, description = $11, status = $12, boot_mode = $13,
+             license_type = $14, imds_support = $15, nvme_support = $16
+         WHERE image_id = $1 AND status = $8;",
+        event!()
+    );
+    const GUARD: usize = 0;
+    let statement = effect(tx, SQL, changed.subject(), "Image:ModifyImageAttributeCompleted", &changed.status)
+        .bind(status)
+        .bind(&changed.image_name)
+        .bind(&changed.image_family)
+        .bind(&changed.description)
+        .bind(&changed.status)
+        .bind(&changed.boot_mode)
+        .bind(&changed.license_type)
+        .bind(&changed.imds_support)
+        .bind(&changed.nvme_support);
+    tx.execute_guarded(statement, GUARD).await
 }
 
 /// Ends the making of an image: Creating becomes Available.

@@ -5,6 +5,8 @@ pub mod client_tokens;
 pub mod disks;
 pub mod events;
 pub mod filter;
+pub mod image_copies;
+pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod opening;

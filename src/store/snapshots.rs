@@ -107,7 +107,9 @@ macro_rules! examine {
                      AND t.task_status = 'Processing' LIMIT 1) AS running_task,
                  (SELECT lock_status FROM snapshot_locks k WHERE k.snapshot_id = snapshots.snapshot_id) AS lock_status,
                  (SELECT lock_expired_time FROM snapshot_locks k WHERE k.snapshot_id = snapshots.snapshot_id)
-                     AS lock_expired_time, ",
+                     AS lock_expired_time,
+                 EXISTS (SELECT 1 FROM row_locks l JOIN image_copies c ON c.image_id = l.holder
+                     WHERE l.resource_id = snapshots.snapshot_id) AS in_image_copy, ",
             held_at_all!("snapshots.snapshot_id"),
             " AS held, ",
             held_exclusively!("snapshots.snapshot_id"),

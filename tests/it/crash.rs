@@ -46,6 +46,13 @@ fn scenario() -> Vec<Step> {
         Call("DeleteDisk", vec![("DiskId", "$5")]),
         Call("CreateImage", vec![("SnapshotId", "$6"), ("ImageName", "made"), ("ClientToken", "g")]),
         At(86_400 * 8 + 63),
+        Call("CopyImage", vec![("ImageId", "$7"), ("DestinationImageName", "first"), ("ClientToken", "h")]),
+        // It waits until the first one is done.
+        Call("CopyImage", vec![("ImageId", "$7"), ("DestinationImageName", "second"), ("ClientToken", "i")]),
+        Call("CopyImage", vec![("ImageId", "$7"), ("DestinationImageName", "third"), ("ClientToken", "j")]),
+        Call("CancelCopyImage", vec![("ImageId", "$8")]),
+        At(86_400 * 8 + 68),
+        At(86_400 * 8 + 73),
         Call("DeleteImage", vec![("ImageId", "$7")]),
         Call("DeleteSnapshot", vec![("SnapshotId", "$6")]),
         At(86_400 * 10),
@@ -102,6 +109,7 @@ async fn begun() -> TestApp {
     let slowly = |config: &mut snapshotd::config::Config| {
         config.lifecycle.disk_ms = 1_000;
         config.lifecycle.reset_ms = 30_000;
+        config.quotas.concurrent_image_copies = 1;
     };
     let app = TestApp::with(slowly).await;
     let mut disk = disk_row(DISK, REGION, app.now());

@@ -12,11 +12,11 @@ pub async fn system_snapshot(app: &TestApp) -> String {
     app.accomplished_snapshot(&disk).await
 }
 
-async fn made(app: &TestApp, snapshot_id: &str) -> String {
+pub async fn made(app: &TestApp, snapshot_id: &str) -> String {
     text(&app.ok("CreateImage", &[("SnapshotId", snapshot_id)]).await, "/ImageId")
 }
 
-async fn shown(app: &TestApp, image_id: &str) -> Value {
+pub async fn shown(app: &TestApp, image_id: &str) -> Value {
     let body = app.ok("DescribeImages", &[("ImageId", image_id), ("Status", "ALL")]).await;
     body.pointer("/Images/Image/0").cloned().unwrap_or_default()
 }

@@ -15,8 +15,7 @@ use scene::Scene;
 const ECS: &str = "2014-05-26";
 
 /// Read and without effect by a decision or by the vendor's own word: a wrong value changes nothing.
-const WITHOUT_EFFECT: [(&str, &str); 3] =
-    [("CreateDisk", "StorageSetPartitionNumber"), ("CreateImage", "Platform"), ("CreateImage", "Features.ImdsSupport")];
+const WITHOUT_EFFECT: [(&str, &str); 1] = [("CreateDisk", "StorageSetPartitionNumber")];
 
 /// Documented with two upper limits, of which the larger one holds.
 const WIDER: [(&str, &str); 2] =
@@ -36,7 +35,8 @@ async fn call(scene: &Scene, entry: &Entry, params: &[(String, String)]) -> Answ
 
 /// The smallest call with one parameter set to `value`; `N` counts as 1.
 async fn with(scene: &Scene, entry: &Entry, name: &str, value: &str) -> Answer {
-    let name = capital(&name.replace(".N", ".1"));
+    let parts = name.split('.').map(|part| if part == "N" { "1" } else { part });
+    let name = capital(&parts.collect::<Vec<_>>().join("."));
     let mut params = scene.smallest(entry);
     params.retain(|(known, _)| *known != name);
     params.push((name, value.to_owned()));

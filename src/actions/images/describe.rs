@@ -1,22 +1,26 @@
-//! DescribeImages: its filters, pages and what it shows of an image.
+//! DescribeImages: its filters and pages; what it shows of an image is in `item`.
 
-use std::collections::HashMap;
+mod item;
+
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
-use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, progress};
-use crate::clock::Timestamp;
-use crate::faults::Fault;
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, check_one_of, tags_to_match};
+use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation};
+use crate::faults::{Fault, fault};
 use crate::store::filter::{self, Filter};
+use crate::store::image_shares::{self, EVERYBODY};
 use crate::store::images::{self, Image, Mapping};
-use crate::store::tags::{self, ResourceType, TagRow};
+use crate::store::tags::{self, ResourceType};
 use crate::store::tx::Tx;
+use item::{Item, Viewed};
 
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 100 };
 
-/// Lists images, newest first: the caller's own and the public ones. Without Status only those that are Available.
+/// Lists images, newest first: the caller's own, those shared with it and the public ones. Without Status only those that
+/// are Available; community images only when they are asked for.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeImages {
@@ -36,6 +40,10 @@ pub struct DescribeImages {
     resource_group_id: Option<String>,
     is_public: Option<bool>,
     action_type: Option<String>,
+    instance_type: Option<String>,
+    is_support_io_optimized: Option<bool>,
+    is_support_cloudinit: Option<bool>,
+    usable: Option<bool>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -52,7 +60,10 @@ impl Action for DescribeImages {
         let owners = ["system", "self", "others", "marketplace"];
         check_one_of(self.image_owner_alias.as_deref(), &owners, "InvalidImageOwnerAlias.ValueNotSupported")?;
         check_one_of(self.os_type.as_deref(), &["windows", "linux"], "InvalidOSType")?;
-        check_one_of(self.architecture.as_deref(), &["i386", "x86_64", "arm64"], "InvalidArchitecture")?;
+        check_one_of(self.architecture.as_deref(), &super::ARCHITECTURES, "InvalidArchitecture")?;
+        if self.instance_type.as_deref().is_some_and(|name| architectures_of(name).is_none()) {
+            return Err(fault("InvalidInstanceType.ValueNotSupported"));
+        }
         check_one_of(self.usage.as_deref(), &["instance", "none"], "InvalidUsage")?;
         check_one_of(self.action_type.as_deref(), &["createecs", "changeos"], "InvalidParamter")?;
         check_filters(&self.filter, &CREATION, &["NetworkType", "platform"])?;
@@ -80,11 +91,21 @@ impl Action for DescribeImages {
             mappings.entry(mapping.image_id.clone()).or_default().push(mapping);
         }
         let in_use = images::in_use(tx, &ids).await?;
-        let now = tx.now;
+        let (public, shared) = image_shares::of_images(tx, &ids).await?.into_iter().partition::<Vec<_>, _>(is_public);
+        let of = |shares: Vec<image_shares::Share>| shares.into_iter().map(|share| share.image_id).collect();
+        let (public, shared): (HashSet<String>, HashSet<String>) = (of(public), of(shared));
+        let (now, caller) = (tx.now, tx.account_id());
         let item = |row: Image| {
-            let mappings = mappings.remove(&row.image_id).unwrap_or_default();
-            let usage = if in_use.contains(&row.image_id) { "instance" } else { "none" };
-            Item::of(tags.remove(&row.image_id).unwrap_or_default(), mappings, usage, row, now)
+            Item::of(Viewed {
+                tags: tags.remove(&row.image_id).unwrap_or_default(),
+                mappings: mappings.remove(&row.image_id).unwrap_or_default(),
+                usage: usage(in_use.contains(&row.image_id)),
+                is_own: row.account_id == caller,
+                is_community: public.contains(&row.image_id),
+                is_shared: shared.contains(&row.image_id),
+                row,
+                now,
+            })
         };
         Ok(Described {
             region_id: tx.region().id,
@@ -101,18 +122,42 @@ impl DescribeImages {
         Paging { page_number: self.page_number, page_size: self.page_size, ..Paging::default() }
     }
 
-    fn filters(&self, tx: &Tx<'_>) -> Filter {
+    /// Whose images are listed.
+    fn visible(&self, tx: &Tx<'_>) -> Filter {
+        const OWN: &str = "images.account_id = ? AND images.region_id = ?";
+        const SHARED: &str = "images.account_id <> ? AND images.region_id = ?
+            AND images.image_id IN (SELECT image_id FROM image_shares WHERE account_id = ?)";
+        const COMMUNITY: &str =
+            "images.region_id = ? AND images.image_id IN (SELECT image_id FROM image_shares WHERE account_id = ?)";
+        let (caller, region) = (tx.account_id(), tx.region().id);
+        let own = [caller.into(), region.into()];
+        let shared = [caller.into(), region.into(), caller.into()];
         let mut filter = Filter::default();
-        let own = "images.account_id = ? AND images.region_id = ?";
-        let values = [tx.account_id().into(), tx.region().id.into()];
         let owner = self.image_owner_alias.as_deref().map(str::to_ascii_lowercase);
-        match (owner.as_deref(), self.is_public) {
-            // Nobody shares images with anybody yet, and there is no market.
-            (Some("others" | "marketplace"), _) | (Some("self"), Some(true)) => filter.condition("1 = 0", []),
-            (Some("self"), _) => filter.condition(own, values),
-            (Some("system"), _) | (None, Some(true)) => filter.condition("images.account_id = 'system'", []),
-            _ => filter.condition(&format!("(images.account_id = 'system' OR {own})"), values),
+        match (owner.as_deref(), self.is_public.unwrap_or(false)) {
+            // There is no market, and base images are no community images.
+            (Some("marketplace"), _) | (Some("system"), true) => filter.condition("1 = 0", []),
+            (Some("self"), false) => filter.condition(OWN, own),
+            (Some("others"), false) => filter.condition(SHARED, shared),
+            (Some("system"), false) => filter.condition("images.account_id = 'system'", []),
+            (of, true) => {
+                filter.condition(COMMUNITY, [region.into(), EVERYBODY.into()]);
+                match of {
+                    Some("self") => filter.is("images.account_id", caller),
+                    Some("others") => filter.condition("images.account_id <> ?", [caller.into()]),
+                    _ => {}
+                }
+            }
+            _ => {
+                let any = format!("(images.account_id = 'system' OR {OWN} OR {SHARED})");
+                filter.condition(&any, own.into_iter().chain(shared));
+            }
         }
+        filter
+    }
+
+    fn filters(&self, tx: &Tx<'_>) -> Filter {
+        let mut filter = self.visible(tx);
         if let Some(owner_id) = self.image_owner_id {
             filter.is("images.account_id", owner_id.to_string().as_str());
         }
@@ -120,6 +165,18 @@ impl DescribeImages {
             None => filter.is("images.status", "Available"),
             Some(text) if text.eq_ignore_ascii_case("all") => {}
             Some(list) => filter.any("images.status", list.split(',').map(str::trim)),
+        }
+        match self.usable {
+            Some(true) => filter.is("images.status", "Available"),
+            Some(false) => filter.condition("images.status <> 'Available'", []),
+            None => {}
+        }
+        if self.is_support_io_optimized == Some(false) || self.is_support_cloudinit == Some(false) {
+            // Documented of all images that can still be made.
+            filter.condition("1 = 0", []);
+        }
+        if let Some(known) = self.instance_type.as_deref().and_then(architectures_of) {
+            filter.any("architecture", known.iter().copied());
         }
         if let Some(ids) = &self.image_id {
             filter.any("images.image_id", ids.split(',').map(str::trim));
@@ -164,135 +221,23 @@ struct Items {
     image: Vec<Item>,
 }
 
-/// An image as DescribeImages shows it. Description is there even when empty: Terraform waits for it to be equal.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_excessive_bools, reason = "the vendor's answer has so many")]
-struct Item {
-    image_id: String,
-    image_name: String,
-    image_family: String,
-    image_version: String,
-    description: String,
-    status: String,
-    progress: String,
-    usable: bool,
-    usage: &'static str,
-    image_owner_alias: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image_owner_id: Option<i64>,
-    is_public: bool,
-    is_copied: bool,
-    is_self_shared: &'static str,
-    is_subscribed: bool,
-    is_support_cloudinit: bool,
-    is_support_io_optimized: bool,
-    login_as_non_root_supported: bool,
-    /// GiB.
-    size: i64,
-    platform: String,
-    #[serde(rename = "OSName")]
-    os_name: String,
-    #[serde(rename = "OSNameEn")]
-    os_name_en: String,
-    #[serde(rename = "OSType")]
-    os_type: String,
-    architecture: String,
-    boot_mode: String,
-    license_type: String,
-    product_code: &'static str,
-    resource_group_id: String,
-    creation_time: String,
-    features: Features,
-    disk_device_mappings: DiskDeviceMappings,
-    tags: Tags,
+/// As the vendor spells it.
+pub fn usage(is_in_use: bool) -> &'static str {
+    if is_in_use { "instance" } else { "none" }
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Features {
-    nvme_support: String,
-    imds_support: String,
+fn is_public(share: &image_shares::Share) -> bool {
+    share.account_id == EVERYBODY
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct DiskDeviceMappings {
-    disk_device_mapping: Vec<DiskDeviceMapping>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct DiskDeviceMapping {
-    device: String,
-    #[serde(rename = "Type")]
-    disk_type: String,
-    /// GiB as text: the typed SDKs declare it so.
-    size: String,
-    snapshot_id: String,
-    encrypted: bool,
-    format: &'static str,
-    progress: String,
-    /// Seconds.
-    remain_time: i64,
-    #[serde(rename = "ImportOSSBucket")]
-    import_oss_bucket: &'static str,
-    #[serde(rename = "ImportOSSObject")]
-    import_oss_object: &'static str,
-}
-
-impl Item {
-    fn of(tags: Vec<TagRow>, mappings: Vec<Mapping>, usage: &'static str, row: Image, now: Timestamp) -> Self {
-        let is_made = row.status != "Creating";
-        let (percent, remain_time) = if is_made { (100, 0) } else { progress(row.creation_time, row.finish_time, now) };
-        let is_public = row.is_public();
-        let mapping = |mapping: Mapping| DiskDeviceMapping {
-            device: mapping.device,
-            disk_type: mapping.disk_type,
-            size: mapping.size.to_string(),
-            snapshot_id: mapping.snapshot_id.unwrap_or_default(),
-            encrypted: mapping.encrypted.into(),
-            format: "",
-            progress: format!("{percent}%"),
-            remain_time,
-            import_oss_bucket: "",
-            import_oss_object: "",
-        };
-        Self {
-            progress: format!("{percent}%"),
-            usable: row.status == "Available",
-            usage,
-            image_owner_alias: if is_public { "system" } else { "self" },
-            image_owner_id: row.account_id.parse().ok(),
-            is_public,
-            is_copied: row.is_copied.into(),
-            is_self_shared: "",
-            is_subscribed: false,
-            is_support_cloudinit: true,
-            is_support_io_optimized: true,
-            login_as_non_root_supported: false,
-            product_code: "",
-            creation_time: row.creation_time.to_seconds(),
-            features: Features { nvme_support: row.nvme_support, imds_support: row.imds_support },
-            disk_device_mappings: DiskDeviceMappings {
-                disk_device_mapping: mappings.into_iter().map(mapping).collect(),
-            },
-            tags: tags.into(),
-            image_id: row.image_id,
-            image_name: row.image_name,
-            image_family: row.image_family,
-            image_version: row.image_version,
-            description: row.description,
-            status: row.status,
-            size: row.size,
-            platform: row.platform,
-            os_name_en: row.os_name.clone(),
-            os_name: row.os_name,
-            os_type: row.os_type,
-            architecture: row.architecture,
-            boot_mode: row.boot_mode,
-            license_type: row.license_type,
-            resource_group_id: row.resource_group_id,
-        }
-    }
+/// The architectures that an instance type boots, `None` for what is no instance type: families of Yitian and Ampere
+/// processors end in `y` or, of the sixth generation, in `r`.
+fn architectures_of(instance_type: &str) -> Option<&'static [&'static str]> {
+    let mut parts = instance_type.split('.');
+    let (Some("ecs"), Some(family), Some(size), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return None;
+    };
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let is_arm = family.ends_with("6r") || family.ends_with("8y");
+    (is_word(family) && is_word(size)).then_some(if is_arm { &["arm64"] } else { &["i386", "x86_64"] })
 }

@@ -16,6 +16,7 @@ pub struct Referenced {
     held_exclusively: i64,
     pub(super) tagged: i64,
     copied: i64,
+    in_image_copy: i64,
     running_task: Option<String>,
     lock_status: Option<String>,
     /// When its lock ends; `None` for no lock, and while the lock waits for the snapshot to be accomplished.
@@ -45,6 +46,12 @@ impl Referenced {
     #[must_use]
     pub fn is_held_exclusively(&self) -> bool {
         self.held_exclusively != 0
+    }
+
+    /// An image that maps it is being copied.
+    #[must_use]
+    pub fn is_in_image_copy(&self) -> bool {
+        self.in_image_copy != 0
     }
 
     /// A copy of it is being made.

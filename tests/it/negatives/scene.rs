@@ -41,6 +41,7 @@ const MORE: &[(&str, &[(&str, &str)])] = &[
     ("ModifySnapshotAttribute", &[("Description", "another")]),
     ("ModifyDiskAttribute", &[("DiskId", "@disk"), ("Description", "another")]),
     ("RunInstances", &[("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"), ("InstanceType", "ecs.g7.large")]),
+    ("ModifyImageSharePermission", &[("IsPublic", "true")]),
     ("TagResources", &[("ResourceId.1", "@snapshot"), ("Tag.1.Key", "key"), ("Tag.1.Value", "value")]),
     ("UntagResources", &[("ResourceId.1", "@snapshot"), ("TagKey.1", "key")]),
     ("ListTagResources", &[("ResourceId.1", "@snapshot")]),

@@ -106,7 +106,8 @@ const RULES: &[(&str, &str)] = &[
     (
         "an unfinished copy holds its source",
         "SELECT snapshot_id FROM snapshots s WHERE status = 'progressing' AND source_snapshot_id <> '' AND NOT EXISTS (
-             SELECT 1 FROM row_locks WHERE holder = s.snapshot_id AND resource_id = s.source_snapshot_id)",
+             SELECT 1 FROM row_locks l WHERE l.resource_id = s.source_snapshot_id AND (l.holder = s.snapshot_id
+                 OR l.holder IN (SELECT image_id FROM image_disk_mappings m WHERE m.snapshot_id = s.snapshot_id)))",
     ),
     (
         "a lock runs as soon as its snapshot is accomplished, and is of no other account",
@@ -155,6 +156,25 @@ const RULES: &[(&str, &str)] = &[
              SELECT snapshot_id FROM snapshots UNION SELECT disk_id FROM disks UNION SELECT image_id FROM images
              UNION SELECT snapshot_group_id FROM snapshot_groups
              UNION SELECT auto_snapshot_policy_id FROM auto_snapshot_policies)",
+    ),
+    (
+        "a copy of an image has the timer that finishes it, and snapshots of its own, as soon as it does not wait",
+        "SELECT i.image_id || ' ' || i.status FROM images i JOIN image_copies c ON c.image_id = i.image_id
+         WHERE (i.status = 'Creating') <> EXISTS (
+                   SELECT 1 FROM timers WHERE kind = 'image_finish' AND resource_id = i.image_id)
+            OR (i.status = 'Waiting') <> EXISTS (
+                   SELECT 1 FROM image_disk_mappings m WHERE m.image_id = i.image_id AND m.snapshot_id IS NULL)",
+    ),
+    (
+        "a copy of an image that is not finished holds its source",
+        "SELECT i.image_id FROM images i JOIN image_copies c ON c.image_id = i.image_id
+         WHERE i.status IN ('Creating', 'Waiting') AND NOT EXISTS (
+             SELECT 1 FROM row_locks l WHERE l.holder = i.image_id AND l.resource_id = c.source_image_id)",
+    ),
+    (
+        "an image is shared with others than its owner, and only once it was made",
+        "SELECT s.image_id FROM image_shares s JOIN images i ON i.image_id = s.image_id
+         WHERE i.account_id = s.account_id OR i.status <> 'Available'",
     ),
     (
         "a disk is attached as its status says",

@@ -156,7 +156,10 @@ impl TestApp {
         let id = self.seeded_id("m", REGION);
         let now = self.now().millis();
         self.sql(&format!(
-            "INSERT INTO images VALUES ('{id}', '{account_id}', '{REGION}', 'seeded-{id}', '', '', '', '{status}', 40,
+            "INSERT INTO images (image_id, account_id, region_id, image_name, image_family, image_version, description, status,
+                 size, platform, os_name, os_type, architecture, boot_mode, license_type, imds_support, nvme_support,
+                 is_copied, resource_group_id, creation_time, finish_time)
+             VALUES ('{id}', '{account_id}', '{REGION}', 'seeded-{id}', '', '', '', '{status}', 40,
                  'CentOS', 'CentOS 7.9', 'linux', 'x86_64', 'BIOS', 'Auto', 'v1', 'unsupported', 0, '', {now}, {now});
              INSERT INTO image_disk_mappings VALUES ('{id}', 0, '/dev/xvda', 'system', 40, 0, '{snapshot_id}');"
         ))
