@@ -138,3 +138,24 @@ async fn a_group_that_is_not_there_is_not_found_unless_configured_otherwise() {
         lenient.ok(DELETE, &[("SnapshotGroupId", &group)]).await;
     }
 }
+
+#[tokio::test]
+async fn a_snapshot_that_is_locked_stays_and_stands_alone() {
+    let app = TestApp::new().await;
+    let (group, snapshots) = accomplished(&app).await;
+    for (id, is_last) in [(&snapshots[0], false), (&snapshots[1], true)] {
+        let lock =
+            [("SnapshotId", id.as_str()), ("LockMode", "compliance"), ("LockDuration", "1"), ("CoolOffPeriod", "1")];
+        app.ok("LockSnapshot", &lock).await;
+        if is_last {
+            app.refused(DELETE, &[("SnapshotGroupId", &group)], 403, "Operation.Forbidden").await;
+        }
+    }
+    app.ok("UnlockSnapshot", &[("SnapshotId", &snapshots[0])]).await;
+    let body = app.ok(DELETE, &[("SnapshotGroupId", &group)]).await;
+    let mut codes = column(&body, SET, "ErrorCode");
+    codes.sort();
+    assert_eq!(codes, ["", "InvalidOperation.SnapshotLocked"]);
+    assert_eq!(app.described(&snapshots[0]).await, Value::Null);
+    assert_ne!(app.described(&snapshots[1]).await, Value::Null);
+}
