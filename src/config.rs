@@ -30,6 +30,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub log: Log,
+    pub admin: Admin,
     pub limits: Limits,
     pub clock: Clock,
     pub seed: Seed,
@@ -44,6 +45,21 @@ pub struct Config {
 pub struct Log {
     pub level: String,
     pub format: LogFormat,
+}
+
+/// The levers of a test bench.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    pub enabled: bool,
+    /// Empty for none.
+    pub token: String,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").field("enabled", &self.enabled).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -330,6 +346,12 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Whether the levers are there: where only this machine can reach them, or a token keeps others out.
+    #[must_use]
+    pub fn has_levers(&self) -> bool {
+        self.admin.enabled && (self.listen.ip().is_loopback() || !self.admin.token.is_empty())
     }
 
     /// Whether the key that everybody knows is accepted.

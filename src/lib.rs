@@ -1,6 +1,7 @@
 //! snapshotd: the ECS block-storage control plane as one local daemon; this file only names the parts.
 
 pub mod actions;
+pub mod admin;
 pub mod api;
 pub mod app;
 pub mod cli;

@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::exchange::{exchange, report};
 use crate::api::action::ECS;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -46,20 +45,7 @@ pub async fn run(config: Config, arguments: Arguments) -> ExitCode {
         Ok((target, pairs)) => send(&target, &action, pairs).await,
         Err(why) => Err(why),
     };
-    match outcome {
-        Ok((true, body)) => {
-            println!("{body}");
-            ExitCode::SUCCESS
-        }
-        Ok((false, body)) => {
-            println!("{body}");
-            ExitCode::FAILURE
-        }
-        Err(why) => {
-            eprintln!("snapshotd: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    report(outcome)
 }
 
 type Pairs = Vec<(String, String)>;
@@ -131,14 +117,4 @@ fn encode(pairs: &Pairs) -> String {
         form::encode(value, &mut text);
     }
     text
-}
-
-async fn exchange(host: &str, request: Request<Full<Bytes>>) -> Result<(bool, String), Box<dyn std::error::Error>> {
-    let stream = TcpStream::connect(host).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let is_success = response.status().is_success();
-    let body = response.into_body().collect().await?.to_bytes();
-    Ok((is_success, String::from_utf8_lossy(&body).into_owned()))
 }

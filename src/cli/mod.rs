@@ -3,6 +3,8 @@
 mod actions;
 mod call;
 mod check;
+mod exchange;
+mod lever;
 mod notify;
 mod serve;
 
@@ -48,6 +50,8 @@ enum Command {
     Check,
     /// List the actions that are implemented
     Actions,
+    #[command(flatten)]
+    Lever(lever::Lever),
     /// Sign and send one call to a running daemon and print the answer
     Call(call::Arguments),
 }
@@ -70,6 +74,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     };
     match command {
         Some(Command::Check) => on_one_thread(check::run(config)),
+        Some(Command::Lever(lever)) => on_one_thread(lever::run(config, lever)),
         Some(Command::Call(arguments)) => on_one_thread(call::run(config, arguments)),
         Some(Command::Serve | Command::Actions) | None => {
             start_log(&config);

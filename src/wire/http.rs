@@ -16,12 +16,14 @@ use super::gate::Claim;
 use super::render::{self, Format};
 use super::request::{self, Received};
 use crate::App;
+use crate::admin;
 use crate::api::action::Call;
 use crate::faults::{Fault, fault};
 
 /// The API on `/`, and the two probes of whoever watches the process.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
+        .merge(admin::router(&app))
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .method_not_allowed_fallback(answer)

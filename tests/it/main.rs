@@ -2,6 +2,7 @@
 
 #![expect(clippy::type_complexity, reason = "tables of cases")]
 
+mod admin;
 mod auto_snapshot_policies;
 mod coverage;
 mod crash;

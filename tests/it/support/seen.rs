@@ -23,10 +23,10 @@ const RANDOM: &str = "model::";
 
 /// Logs an answer that a test received: its code, or its fields.
 pub fn log(test: &str, answer: &Answer, fields: &BTreeSet<String>) {
+    static LOG: OnceLock<Mutex<File>> = OnceLock::new();
     if test.starts_with(RANDOM) {
         return;
     }
-    static LOG: OnceLock<Mutex<File>> = OnceLock::new();
     let log = LOG.get_or_init(|| {
         let folder = update::path(LOGS);
         fs::create_dir_all(&folder).expect("a folder");
