@@ -16,3 +16,4 @@ pub mod snapshot_locks;
 pub mod snapshot_usage;
 pub mod snapshots;
 pub mod tags;
+pub mod tasks;

@@ -29,3 +29,4 @@ mod snapshot_usage;
 mod snapshots;
 mod support;
 mod tags;
+mod tasks;
