@@ -3,6 +3,7 @@
 pub mod auto_snapshot_policies;
 pub mod disk_attachments;
 pub mod disk_changes;
+pub mod disk_specs;
 pub mod disks;
 pub mod image_copies;
 pub mod image_shares;
