@@ -1,23 +1,34 @@
-//! What brings a disk's content back: ReInitDisk and ResetDisk; no SQL, no transport.
+//! What puts other content on a disk: ReInitDisk here, ResetDisk(s) in `reset`, ReplaceSystemDisk in `replace`; no SQL.
+
+mod replace;
+mod reset;
 
 use serde::Deserialize;
 
-use crate::api::action::{Action, Entry, write};
-use crate::api::common::{Empty, check_one_of};
+use crate::api::action::{Action, Entry, write, write_once};
+use crate::api::common::{Empty, check_given, check_one_of};
 use crate::faults::{Fault, fault};
+use crate::store::disks::changes;
 use crate::store::disks::{self, Examined};
+use crate::store::images::Image;
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use crate::store::{image_shares, images, instances, snapshots};
+use crate::store::{images, instances};
+use replace::ReplaceSystemDisk;
+use reset::{ResetDisk, ResetDisks};
 
-pub static ACTIONS: [Entry; 2] = [write::<ReInitDisk>(), write::<ResetDisk>()];
+pub static ACTIONS: [Entry; 4] =
+    [write::<ReInitDisk>(), write::<ResetDisk>(), write::<ResetDisks>(), write_once::<ReplaceSystemDisk>()];
 
 /// Puts a disk back to what it was made from: its image, its snapshot, or nothing.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReInitDisk {
     disk_id: String,
+    password: Option<String>,
+    key_pair_name: Option<String>,
     #[serde(default)]
     auto_start_instance: bool,
     security_enhancement_strategy: Option<String>,
@@ -28,9 +39,8 @@ impl Action for ReInitDisk {
     type Response = Empty;
 
     fn check(&self) -> Result<(), Fault> {
-        let strategies = ["active", "deactive"];
-        check_one_of(self.security_enhancement_strategy.as_deref(), &strategies, "InvalidParameter")
-            .map_err(|_| Fault::invalid("SecurityEnhancementStrategy"))
+        check_given(self.password.as_deref(), is_password, "InvalidPassword.Malformed")?;
+        check_strategy(self.security_enhancement_strategy.as_deref())
     }
 
     fn row_locks(&self) -> RowLocks {
@@ -60,6 +70,15 @@ impl Action for ReInitDisk {
         if disk.is_system() && images::find(tx, &disk.image_id).await?.is_none() {
             let was_shared = image_shares::is_of_another(tx, &disk.image_id).await?;
             return Err(fault(if was_shared { "SharedImageDeleted" } else { "InvalidImageId.NotFound" }));
+        // Documented: a clone has nothing to go back to.
+        if !changes::history(tx, &disk.disk_id).await?.source_disk_id.is_empty() {
+            return Err(fault("InvalidDiskId.OperationNotSupported"));
+        }
+        if disk.is_system() {
+            let Some(found) = images::find(tx, &disk.image_id).await? else {
+                return Err(fault("InvalidImageId.NotFound"));
+            };
+            check_key_pair(self.key_pair_name.as_deref(), &found.image)?;
         }
         // Effect
         if !disks::set_status(tx, disk, "ReIniting", "Disk:ReInitDiskStarted").await? {
@@ -75,7 +94,32 @@ impl Action for ReInitDisk {
     }
 }
 
+/// Refuses a strategy that is none.
+fn check_strategy(strategy: Option<&str>) -> Result<(), Fault> {
+    check_one_of(strategy, &["active", "deactive"], "InvalidParameter")
+        .map_err(|_| Fault::invalid("SecurityEnhancementStrategy"))
+}
+
+/// Whether this may be the password of an instance: 8 to 30 characters of at least three of four kinds.
+fn is_password(password: &str) -> bool {
+    const SIGNS: &str = "()`~!@#$%^&*-_+=|{}[]:;'<>,.?/\\\"";
+    let kinds: [fn(char) -> bool; 4] =
+        [|c| c.is_ascii_uppercase(), |c| c.is_ascii_lowercase(), |c| c.is_ascii_digit(), |c| SIGNS.contains(c)];
+    (8..=30).contains(&password.chars().count())
+        && password.chars().all(|c| kinds.iter().any(|is_kind| is_kind(c)))
+        && kinds.iter().filter(|is_kind| password.chars().any(**is_kind)).count() >= 3
+}
+
+/// Windows has no key pairs.
+fn check_key_pair(key_pair_name: Option<&str>, image: &Image) -> Result<(), Fault> {
+    let is_wrong = key_pair_name.is_some() && image.os_type == "windows";
+    if is_wrong { Err(fault("DependencyViolation.WindowsInstance")) } else { Ok(()) }
+}
+
 fn may_be_reinitialised(found: &Examined) -> Result<(), Fault> {
+    if found.disk.is_ephemeral() {
+        return Err(fault("DiskCategory.OperationNotSupported"));
+    }
     if found.disk.multi_attach == "Enabled" {
         return Err(fault("InvalidOperation.MultiAttachDisk"));
     }

@@ -186,11 +186,7 @@ impl Action for ModifyDiskChargeType {
     type Response = Empty;
 
     fn check(&self) -> Result<(), Fault> {
-        check_one_of(
-            self.disk_charge_type.as_deref(),
-            &CHARGE_TYPES,
-            "InvalidDiskChargeType.ValueNotSupported",
-        )?;
+        check_one_of(self.disk_charge_type.as_deref(), &CHARGE_TYPES, "InvalidDiskChargeType.ValueNotSupported")?;
         let is_count = (1..=MOST_DISKS).contains(&self.disk_ids.0.len());
         if is_count { Ok(()) } else { Err(fault("InvalidDiskIds.ValueNotSupported")) }
     }

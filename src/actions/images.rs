@@ -15,6 +15,7 @@ use crate::store::row_locks::RowLocks;
 use crate::store::tx::Tx;
 use create::CreateImage;
 pub use create::OLDEST_SNAPSHOT;
+pub use create::{ARCHITECTURES, is_platform};
 use describe::DescribeImages;
 use family::DescribeImageFromFamily;
 use modify::ModifyImageAttribute;

@@ -185,7 +185,9 @@ impl Action for DescribeTaskAttribute {
             total_count: 1,
             success_count: (status == "Success").into(),
             failed_count: (status == "Failed").into(),
-            operation_progress_set: ProgressSet { operation_progress: vec![Progress::of(status, &[&task.resource_id])] },
+            operation_progress_set: ProgressSet {
+                operation_progress: vec![Progress::of(status, &[&task.resource_id])],
+            },
             task_id: task.task_id,
             task_action: task.task_action,
             task_status: task.task_status,

@@ -126,7 +126,10 @@ async fn a_specification_comes_true_when_its_task_is_finished() {
     app.advance("3s").await;
     assert_eq!(text(&shown(&app, &disk).await, "/PerformanceLevel"), "PL2");
     let body = app.ok("DescribeTasks", &[("TaskAction", "ModifyDiskSpec"), ("TaskStatus", "Finished")]).await;
-    assert_eq!((text(&body, "/TaskSet/Task/0/TaskId"), text(&body, "/TaskSet/Task/0/ResourceId")), (task, disk.clone()));
+    assert_eq!(
+        (text(&body, "/TaskSet/Task/0/TaskId"), text(&body, "/TaskSet/Task/0/ResourceId")),
+        (task, disk.clone())
+    );
     let auto = [("DiskId", disk.as_str()), ("DiskCategory", "cloud_auto"), ("ProvisionedIops", "100")];
     app.ok("ModifyDiskSpec", &auto).await;
     app.advance("3s").await;
@@ -200,7 +203,12 @@ async fn specifications_that_cannot_be_are_refused() {
         (&essd, vec![control("Some")], 400, "MalformedParameter.PerformanceControlOptions"),
         (&essd, vec![("PerformanceControlOptions.IOPS", "950")], 400, "MalformedParameter.PerformanceControlOptions"),
         (&essd, vec![("PerformanceControlOptions.IOPS", "x")], 400, "MalformedParameter.PerformanceControlOptions"),
-        (&essd, vec![("PerformanceControlOptions.Throughput", "1")], 400, "MalformedParameter.PerformanceControlOptions"),
+        (
+            &essd,
+            vec![("PerformanceControlOptions.Throughput", "1")],
+            400,
+            "MalformedParameter.PerformanceControlOptions",
+        ),
         (&essd, vec![control("All"), level("PL2")], 400, "InvalidPerformanceControlOptions.ModifyOperationUnsupported"),
         (&essd, vec![control("All")], 403, "InvalidPerformanceParameter.DiskNotInDedicatedStorageCluster"),
     ];

@@ -5,6 +5,7 @@
 mod auto_snapshot_policies;
 mod coverage;
 mod crash;
+mod disk_changes;
 mod disk_rules;
 mod disk_specs;
 mod disks;

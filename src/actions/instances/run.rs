@@ -17,6 +17,7 @@ use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use plans::{DataDisk, SystemDisk};
+pub use plans::{encryption, inherited_key};
 
 /// Makes and starts instances.
 #[derive(Debug, Serialize, Deserialize)]

@@ -130,3 +130,11 @@ pub async fn group_task(tx: &mut Tx<'_>, task_id: &str, task_group_id: &str) -> 
     let statement = sqlx::query("INSERT INTO task_groups (task_id, task_group_id) VALUES ($1, $2)");
     tx.execute(statement.bind(task_id).bind(task_group_id)).await
 }
+
+/// A disk is a system disk from now on.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn become_system(tx: &mut Tx<'_>, disk_id: &str) -> Result<(), Fault> {
+    tx.execute(sqlx::query("UPDATE disks SET type = 'system' WHERE disk_id = $1").bind(disk_id)).await
+}
