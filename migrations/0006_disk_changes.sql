@@ -22,5 +22,7 @@ CREATE TABLE disk_histories (
     expanded_at            BIGINT,
     charge_type_changed_at BIGINT,
     -- The disk that it is a clone of, else empty.
-    source_disk_id         TEXT NOT NULL DEFAULT ''
+    source_disk_id         TEXT NOT NULL,
+    -- The instance that a detached system disk came from, else empty.
+    origin_instance_id     TEXT NOT NULL
 );

@@ -111,7 +111,10 @@ fn is_password(password: &str) -> bool {
 }
 
 /// Windows has no key pairs.
-fn check_key_pair(key_pair_name: Option<&str>, image: &Image) -> Result<(), Fault> {
+///
+/// # Errors
+/// 403 `DependencyViolation.WindowsInstance`.
+pub fn check_key_pair(key_pair_name: Option<&str>, image: &Image) -> Result<(), Fault> {
     let is_wrong = key_pair_name.is_some() && image.os_type == "windows";
     if is_wrong { Err(fault("DependencyViolation.WindowsInstance")) } else { Ok(()) }
 }

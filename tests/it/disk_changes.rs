@@ -232,6 +232,8 @@ async fn system_disks_that_cannot_be_replaced_stay() {
     app.sql(&format!("INSERT INTO row_locks VALUES ('{held}', 'operator:test', 'shared', 0)")).await;
     let (on_transfer, transferred) = system(|_| {}).await;
     let (on_busy, busy) = system(|_| {}).await;
+    let (named, _) = system(|_| {}).await;
+    app.sql(&format!("UPDATE instances SET host_name = 'a.host.of.linux' WHERE instance_id = '{named}'")).await;
     let data = app.disk_with(|_| {}).await;
     let free = async |change: fn(&mut Disk)| app.disk_with(change).await;
     let shared = free(|disk| "Enabled".clone_into(&mut disk.multi_attach)).await;
@@ -284,6 +286,7 @@ async fn system_disks_that_cannot_be_replaced_stay() {
             "InvalidPasswordParam.Mismatch",
         ),
         (&instance, vec![WINDOWS, ("KeyPairName", "pair")], 403, "DependencyViolation.WindowsInstance"),
+        (&named, vec![WINDOWS], 403, "InvalidHostname.MismatchImage"),
         (&instance, vec![UBUNTU, ("SecurityEnhancementStrategy", "None")], 400, "InvalidParameter"),
         (&instance, vec![UBUNTU, ("KMSKeyId", "key-1")], 403, "InvalidEncrypted.NotMatchKmsKeyId"),
         (&on_oldest, vec![UBUNTU, ("Encrypted", "true")], 403, "NotSupportSnapshotEncrypted.DiskCategory"),

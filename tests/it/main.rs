@@ -6,6 +6,7 @@ mod auto_snapshot_policies;
 mod coverage;
 mod crash;
 mod disk_changes;
+mod disk_clones;
 mod disk_rules;
 mod disk_specs;
 mod disks;

@@ -6,7 +6,7 @@ use super::{check_key_pair, check_strategy, is_password};
 use crate::actions::disk_specs::{can_grow, largest_system_disk};
 use crate::actions::disks::{release, sizes};
 use crate::actions::images::{ARCHITECTURES, is_platform};
-use crate::actions::instances::{encryption, inherited_key};
+use crate::actions::instances::{default_host_name, encryption, inherited_key};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{check_given, check_one_of};
 use crate::faults::{Fault, fault};
@@ -55,6 +55,8 @@ pub struct Replaced {
 }
 
 const DEFAULT_SIZE: i64 = 40;
+/// Documented: Windows has up to fifteen letters, digits and hyphens.
+const LONGEST_WINDOWS_NAME: usize = 15;
 /// The meaning of OperationDenied that is about data disks of the image.
 const HAS_DATA_DISKS: usize = 0;
 
@@ -170,6 +172,12 @@ async fn may_be_replaced(tx: &mut Tx<'_>, old: &Examined) -> Result<(), Fault> {
     if old.unfinished_snapshots > 0 { Err(fault("DiskCreatingSnapshot")) } else { Ok(()) }
 }
 
+/// Whether Windows can have the host name that the instance was given; one that nobody gave is made anew.
+fn fits_windows(instance: &Instance) -> bool {
+    let is_own = instance.host_name == default_host_name(&instance.instance_id);
+    is_own || instance.host_name.len() <= LONGEST_WINDOWS_NAME && !instance.host_name.contains('.')
+}
+
 /// The data disk that may become the system disk of an instance.
 async fn convertible(tx: &mut Tx<'_>, disk_id: &str, instance: &Instance) -> Result<Disk, Fault> {
     let Some(found) = disks::find(tx, disk_id).await? else {
@@ -223,6 +231,9 @@ impl ReplaceSystemDisk {
             return Err(fault("OperationDenied.ImageNotValid").with("The specified image is not available."));
         }
         check_key_pair(self.key_pair_name.as_deref(), &image)?;
+        if image.os_type == "windows" && !fits_windows(instance) {
+            return Err(fault("InvalidHostname.MismatchImage"));
+        }
         let mappings = images::mappings_of(tx, &[&image.image_id]).await?;
         if mappings.iter().any(|mapping| mapping.disk_type == "data") {
             return Err(fault("OperationDenied").variant(HAS_DATA_DISKS));

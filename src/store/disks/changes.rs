@@ -81,6 +81,8 @@ pub struct History {
     pub charge_type_changed_at: Option<Timestamp>,
     /// The disk that it is a clone of, else empty.
     pub source_disk_id: String,
+    /// The instance that a detached system disk came from, else empty.
+    pub origin_instance_id: String,
 }
 
 /// What became of a disk; nothing special for most.
@@ -110,15 +112,17 @@ pub async fn histories(tx: &mut Tx<'_>, disk_ids: &[&str]) -> Result<HashMap<Str
 /// 500 `InternalError` when the database fails.
 pub async fn set_history(tx: &mut Tx<'_>, disk_id: &str, history: &History) -> Result<(), Fault> {
     let statement = sqlx::query(
-        "INSERT INTO disk_histories (disk_id, expanded_at, charge_type_changed_at, source_disk_id)
-         VALUES ($1, $2, $3, $4)
+        "INSERT INTO disk_histories (disk_id, expanded_at, charge_type_changed_at, source_disk_id, origin_instance_id)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (disk_id) DO UPDATE SET expanded_at = excluded.expanded_at,
-             charge_type_changed_at = excluded.charge_type_changed_at, source_disk_id = excluded.source_disk_id",
+             charge_type_changed_at = excluded.charge_type_changed_at, source_disk_id = excluded.source_disk_id,
+             origin_instance_id = excluded.origin_instance_id",
     )
     .bind(disk_id)
     .bind(history.expanded_at)
     .bind(history.charge_type_changed_at)
-    .bind(&history.source_disk_id);
+    .bind(&history.source_disk_id)
+    .bind(&history.origin_instance_id);
     tx.execute(statement).await
 }
 
