@@ -37,8 +37,6 @@ const FIXED_PLATFORMS: [&str; 2] = ["FreeBSD", "CoreOS"];
 
 impl Action for ResizeDisk {
     const NAME: &'static str = "ResizeDisk";
-    const MISSING: &'static [(&'static str, &'static str)] =
-        &[("DiskId", "IncompleteParamter"), ("NewSize", "IncompleteParamter")];
     const MALFORMED: &'static [(&'static str, &'static str)] = &[("NewSize", "InvalidDataDiskSize.ValueNotSupported")];
     type Response = Empty;
 

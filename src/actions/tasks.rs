@@ -17,6 +17,11 @@ pub static ACTIONS: [Entry; 3] = [read::<DescribeTasks>(), read::<DescribeTaskAt
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 100 };
 const MOST_IDS: usize = 100;
 const STATUSES: [&str; 3] = ["Finished", "Processing", "Failed"];
+/// The documented ones, and those of this daemon that the page lacks.
+#[rustfmt::skip]
+const ACTIONS_OF_TASKS: [&str; 7] = [
+    "ImportImage", "ExportImage", "RedeployInstance", "ModifyDiskSpec", "ArchiveSnapshot", "ExportSnapshot", "CloneDisks",
+];
 /// Operations that may be broken off: those that move data out of or into the cloud (decision 70).
 const CANCELLABLE: [&str; 3] = ["ImportImage", "ExportImage", "ExportSnapshot"];
 /// The meaning of MissingParameter that is not about RegionId.
@@ -43,6 +48,9 @@ impl Action for DescribeTasks {
     type Response = Described;
 
     fn check(&self) -> Result<(), Fault> {
+        if self.task_action.as_deref().is_some_and(|action| !ACTIONS_OF_TASKS.contains(&action)) {
+            return Err(Fault::invalid("TaskAction"));
+        }
         if self.resource_ids.len() > MOST_IDS {
             return Err(Fault::invalid("ResourceIds"));
         }

@@ -140,6 +140,9 @@ async fn what_cannot_be_reinitialised_is_refused() {
         app.refused("ReInitDisk", &params, 400, "InvalidPassword.Malformed").await;
     }
     assert_eq!(app.dump().await, before);
+    app.snapshot(&windows).await;
+    app.refused("ReInitDisk", &[("DiskId", &windows)], 403, "DiskCreatingSnapshot").await;
+    app.advance("2s").await;
     app.ok("ReInitDisk", &[("DiskId", &windows), ("Password", "Secret-123")]).await;
 }
 
@@ -149,13 +152,7 @@ async fn a_stopped_instance_gets_another_system_disk_and_the_old_one_leaves() {
     let (instance, old) = stopped(&app).await;
     let manual = app.accomplished_snapshot(&old).await;
     let automatic = app.accomplished_snapshot(&old).await;
-    app.sql(&format!(
-        "UPDATE snapshot_counts SET snapshot_count = 1 WHERE status = 'accomplished';
-         UPDATE snapshots SET snapshot_type = 'auto' WHERE snapshot_id = '{automatic}';
-         INSERT INTO snapshot_counts SELECT account_id, region_id, status, usage, snapshot_type, source_disk_type, encrypted, 1
-             FROM snapshots WHERE snapshot_id = '{automatic}'"
-    ))
-    .await;
+    app.sql(&format!("UPDATE snapshots SET snapshot_type = 'auto' WHERE snapshot_id = '{automatic}'")).await;
     let replace = [("InstanceId", instance.as_str()), WINDOWS, ("SystemDisk.Size", "60"), ("ClientToken", "t")];
     app.call_as(OTHER_KEY, "ReplaceSystemDisk", &replace).await.refused(404, "InvalidInstanceId.NotFound");
     let new = text(&app.ok("ReplaceSystemDisk", &replace).await, "/DiskId");
@@ -309,6 +306,8 @@ async fn system_disks_that_cannot_be_replaced_stay() {
         app.refused("ReplaceSystemDisk", &[&[("InstanceId", instance)], params.as_slice()].concat(), status, code)
             .await;
     }
+    let missing = app.refused("ReplaceSystemDisk", &[UBUNTU], 400, "MissingParameter").await;
+    assert!(missing.message().contains("InstanceId"), "{}", missing.text);
     let elsewhere = [("InstanceId", instance.as_str()), UBUNTU, ("RegionId", OTHER_REGION)];
     app.refused("ReplaceSystemDisk", &elsewhere, 404, "InvalidInstanceId.NotFound").await;
     assert_eq!(app.dump().await, before);

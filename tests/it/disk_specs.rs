@@ -98,8 +98,8 @@ async fn what_cannot_grow_is_refused_and_stays_as_it_is() {
     for (disk, size, more, status, code) in cases {
         app.refused("ResizeDisk", &[&[("DiskId", disk), ("NewSize", size)], more].concat(), status, code).await;
     }
-    app.refused("ResizeDisk", &[("DiskId", &disk)], 400, "IncompleteParamter").await;
-    app.refused("ResizeDisk", &[("NewSize", "50")], 400, "IncompleteParamter").await;
+    app.refused("ResizeDisk", &[("DiskId", &disk)], 400, "MissingParameter").await;
+    app.refused("ResizeDisk", &[("NewSize", "50")], 400, "MissingParameter").await;
     assert_eq!(app.dump().await, before);
     app.ok("ResizeDisk", &[("DiskId", &busy), ("NewSize", "50")]).await;
     app.ok("ResizeDisk", &[("DiskId", &system), ("NewSize", "50")]).await;

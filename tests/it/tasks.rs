@@ -85,6 +85,7 @@ async fn filters_of_tasks_that_cannot_be_read_are_refused() {
     for params in [
         vec![("PageSize", "101")],
         vec![("PageNumber", "0")],
+        vec![("TaskAction", "MakeCoffee")],
         vec![("StartTime", "yesterday")],
         vec![("EndTime", "tomorrow")],
         vec![("TaskIds", many.as_str())],

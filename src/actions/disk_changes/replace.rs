@@ -21,7 +21,7 @@ use crate::store::tx::Tx;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReplaceSystemDisk {
-    instance_id: String,
+    instance_id: Option<String>,
     image_id: Option<String>,
     system_disk: Option<SystemDisk>,
     client_token: Option<String>,
@@ -57,6 +57,8 @@ pub struct Replaced {
 const DEFAULT_SIZE: i64 = 40;
 /// Documented: Windows has up to fifteen letters, digits and hyphens.
 const LONGEST_WINDOWS_NAME: usize = 15;
+/// The meaning of MissingParameter that is not about ImageId.
+const OTHER_THAN_IMAGE: usize = 1;
 /// The meaning of OperationDenied that is about data disks of the image.
 const HAS_DATA_DISKS: usize = 0;
 
@@ -66,6 +68,7 @@ impl Action for ReplaceSystemDisk {
     type Response = Replaced;
 
     fn check(&self) -> Result<(), Fault> {
+        self.instance_id()?;
         if self.size().is_some_and(|size| size < 1) {
             return Err(fault("InvalidSystemDiskSize.ValueNotSupported"));
         }
@@ -88,14 +91,15 @@ impl Action for ReplaceSystemDisk {
     }
 
     fn row_locks(&self) -> RowLocks {
-        let locks = RowLocks::exclusive(&self.instance_id);
-        self.disk_id.iter().fold(locks, |locks, id| locks.and(id, Mode::Exclusive))
+        let ids = self.instance_id.iter().chain(&self.disk_id);
+        ids.fold(RowLocks::none(), |locks, id| locks.and(id, Mode::Exclusive))
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Replaced, Fault> {
         // Checks
-        let instance = stopped_instance(tx, &self.instance_id).await?;
-        let attached = disks::of_instance(tx, &self.instance_id).await?;
+        let instance_id = self.instance_id()?;
+        let instance = stopped_instance(tx, instance_id).await?;
+        let attached = disks::of_instance(tx, instance_id).await?;
         let Some(old) = attached.into_iter().find(|found| found.disk.is_system()) else {
             return Err(fault("InvalidInstance.NotFoundSystemDisk"));
         };
@@ -108,7 +112,7 @@ impl Action for ReplaceSystemDisk {
             None => self.from_image(tx, &instance, &old.disk).await?,
         };
         // Effect
-        disks::detach(tx, &old.disk.disk_id, &self.instance_id).await?;
+        disks::detach(tx, &old.disk.disk_id, instance_id).await?;
         release(tx, &old.disk).await?;
         let disk_id = match new {
             New::Made(disk) => {
@@ -125,7 +129,7 @@ impl Action for ReplaceSystemDisk {
                 disk.disk_id
             }
         };
-        disks::attach(tx, &disk_id, &self.instance_id, &device).await?;
+        disks::attach(tx, &disk_id, instance_id, &device).await?;
         Ok(Replaced { disk_id })
     }
 }
@@ -206,6 +210,10 @@ async fn convertible(tx: &mut Tx<'_>, disk_id: &str, instance: &Instance) -> Res
 }
 
 impl ReplaceSystemDisk {
+    fn instance_id(&self) -> Result<&str, Fault> {
+        self.instance_id.as_deref().ok_or_else(|| Fault::missing("InstanceId").variant(OTHER_THAN_IMAGE))
+    }
+
     fn size(&self) -> Option<i64> {
         self.system_disk.as_ref().and_then(|disk| disk.size)
     }

@@ -27,6 +27,8 @@ const NAMING: &[(&str, &str)] = &[
 
 /// What an action needs beyond what the contract calls required, or in another form than its name tells.
 const MORE: &[(&str, &[(&str, &str)])] = &[
+const MORE: [(&str, &[(&str, &str)]); 12] = [
+const MORE: [(&str, &[(&str, &str)]); 16] = [
     ("CreateImage", &[("SnapshotId", "@system")]),
     (
         "CopySnapshot",
@@ -55,12 +57,26 @@ const MORE: &[(&str, &[(&str, &str)])] = &[
 const VALUES: &[(&str, &str)] = &[
     ("StartTime", "2026-01-01T00:00:00Z"),
     ("EndTime", "2026-01-01T00:01:00Z"),
+const VALUES: [(&str, &str); 6] = [
+    ("CancelTask", &[("TaskId", "t-none")]),
+    ("DescribeTaskAttribute", &[("TaskId", "t-none")]),
+    ("ResizeDisk", &[("NewSize", "50")]),
+    ("ModifyDiskSpec", &[("DiskCategory", "cloud_auto")]),
+    ("ModifyDiskChargeType", &[("DiskIds", "[\"d-none\"]")]),
+    ("ResetDisks", &[("Disk.1.DiskId", "@disk"), ("Disk.1.SnapshotId", "@snapshot")]),
+    ("ReplaceSystemDisk", &[("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd")]),
+    ("CloneDisks", &[("PerformanceLevel", "PL1"), ("Size", "50")]),
+];
+
+/// Values of required parameters that name no resource.
+const VALUES: [(&str, &str); 5] = [
     ("ResourceType", "snapshot"),
     ("InstanceType", "ecs.g7.large"),
     ("Tag.N", ""),
     ("ResourceId.N", ""),
     ("TimePoints", "[1]"),
     ("RepeatWeekdays", "[1]"),
+    ("Disk.N", ""),
 ];
 
 impl Scene {
