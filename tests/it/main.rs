@@ -7,6 +7,7 @@ mod coverage;
 mod crash;
 mod disk_changes;
 mod disk_clones;
+mod disk_codes;
 mod disk_rules;
 mod disk_specs;
 mod disks;
