@@ -4,7 +4,7 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 14] = [
+static FAMILIES: [&[Entry]; 16] = [
     &actions::snapshots::ACTIONS,
     &actions::snapshot_groups::ACTIONS,
     &actions::auto_snapshot_policies::ACTIONS,
@@ -15,12 +15,14 @@ static FAMILIES: [&[Entry]; 14] = [
     &actions::disks::ACTIONS,
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,
+    &actions::disk_specs::ACTIONS,
     &actions::images::ACTIONS,
     &actions::image_copies::ACTIONS,
     &actions::image_shares::ACTIONS,
     &actions::instances::ACTIONS,
     &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,
+    &actions::tasks::ACTIONS,
 ];
 
 /// The action of this name in this version of the API.

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::performance::Performance;
+use super::performance::{Performance, Placement};
 use crate::api::action::Action;
 use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
 use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, stored, unless_all};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
-use crate::regions::{self, REGIONS};
+use crate::regions::REGIONS;
 use crate::store::disks::{self, Attachment, Disk, changes};
 use crate::store::filter::{self, Filter};
 use crate::store::policy_associations;
@@ -133,13 +133,12 @@ impl Action for DescribeDisks {
         let item = |row: Disk| {
             let policy_id = policies.get(&row.disk_id).cloned();
             let attachments = attachments.remove(&row.disk_id).unwrap_or_default();
-            Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, policy_id, row)
             let history = histories.remove(&row.disk_id);
             Item {
                 performance: self.asks_for("IOPS").then(|| Performance::of(&row)),
                 placement: self.asks_for("Placement").then(|| Placement::of(&row)).flatten(),
                 source_disk_id: history.map(|history| history.source_disk_id).unwrap_or_default(),
-                ..Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, row)
+                ..Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, policy_id, row)
             }
         };
         Ok(Described {
@@ -174,6 +173,8 @@ impl DescribeDisks {
             }
         }
         Ok(shown)
+    }
+
     fn asks_for(&self, attribute: &str) -> bool {
         self.additional_attributes.iter().any(|name| name == attribute)
     }
@@ -302,22 +303,6 @@ struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     placement: Option<Placement>,
     tags: Tags,
-}
-
-/// Where the data of a regional disk is.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Placement {
-    /// With commas.
-    zone_ids: String,
-}
-
-impl Placement {
-    /// Documented: only regional disks have one. Theirs is three zones, or all that the region has.
-    fn of(disk: &Disk) -> Option<Self> {
-        let region = regions::find(&disk.region_id).filter(|_| disk.is_regional())?;
-        Some(Self { zone_ids: region.zones().take(3).collect::<Vec<_>>().join(",") })
-    }
 }
 
 #[derive(Debug, Serialize)]

@@ -1,7 +1,8 @@
-//! How fast a disk is by the published formulas of its category, size and performance level; nothing is measured.
+//! What DescribeDisks tells on demand: how fast a disk is by the published formulas, and where it is; nothing is measured.
 
 use serde::Serialize;
 
+use crate::regions;
 use crate::store::disks::Disk;
 
 /// What DescribeDisks shows when it is asked for `IOPS`.
@@ -63,5 +64,22 @@ impl Performance {
             throughput_read: throughput,
             throughput_write: throughput,
         }
+    }
+}
+
+/// Where the data of a regional disk is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Placement {
+    /// With commas.
+    zone_ids: String,
+}
+
+impl Placement {
+    /// Documented: only regional disks have one. Theirs is three zones, or all that the region has.
+    #[must_use]
+    pub fn of(disk: &Disk) -> Option<Self> {
+        let region = regions::find(&disk.region_id).filter(|_| disk.is_regional())?;
+        Some(Self { zone_ids: region.zones().take(3).collect::<Vec<_>>().join(",") })
     }
 }

@@ -29,6 +29,7 @@ const NAMING: &[(&str, &str)] = &[
 const MORE: &[(&str, &[(&str, &str)])] = &[
 const MORE: [(&str, &[(&str, &str)]); 12] = [
 const MORE: [(&str, &[(&str, &str)]); 16] = [
+const MORE: [(&str, &[(&str, &str)]); 20] = [
     ("CreateImage", &[("SnapshotId", "@system")]),
     (
         "CopySnapshot",
@@ -69,7 +70,7 @@ const VALUES: [(&str, &str); 6] = [
 ];
 
 /// Values of required parameters that name no resource.
-const VALUES: [(&str, &str); 5] = [
+const VALUES: [(&str, &str); 7] = [
     ("ResourceType", "snapshot"),
     ("InstanceType", "ecs.g7.large"),
     ("Tag.N", ""),
