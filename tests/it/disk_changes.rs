@@ -128,7 +128,8 @@ async fn what_cannot_be_reinitialised_is_refused() {
     let (ephemeral, _) =
         attached(&app, "Stopped", |disk| "elastic_ephemeral_disk_premium".clone_into(&mut disk.category)).await;
     let (windows, _) = attached(&app, "Stopped", |disk| {
-        ("system".clone_into(&mut disk.disk_type), WINDOWS.1.clone_into(&mut disk.image_id));
+        "system".clone_into(&mut disk.disk_type);
+        WINDOWS.1.clone_into(&mut disk.image_id);
     })
     .await;
     let before = app.dump().await;
@@ -223,7 +224,11 @@ async fn system_disks_that_cannot_be_replaced_stay() {
     };
     let (on_ephemeral, _) = system(|disk| "elastic_ephemeral_disk_premium".clone_into(&mut disk.category)).await;
     let (on_oldest, _) = system(|disk| "cloud".clone_into(&mut disk.category)).await;
-    let (on_fast, _) = system(|disk| (disk.size = 500, "PL2".clone_into(&mut disk.performance_level)).1).await;
+    let (on_fast, _) = system(|disk| {
+        disk.size = 500;
+        "PL2".clone_into(&mut disk.performance_level);
+    })
+    .await;
     let (on_detaching, _) = system(|disk| "Detaching".clone_into(&mut disk.status)).await;
     let (on_held, held) = system(|_| {}).await;
     app.sql(&format!("INSERT INTO row_locks VALUES ('{held}', 'operator:test', 'shared', 0)")).await;
@@ -232,13 +237,6 @@ async fn system_disks_that_cannot_be_replaced_stay() {
     let (named, _) = system(|_| {}).await;
     app.sql(&format!("UPDATE instances SET host_name = 'a.host.of.linux' WHERE instance_id = '{named}'")).await;
     let data = app.disk_with(|_| {}).await;
-    let free = async |change: fn(&mut Disk)| app.disk_with(change).await;
-    let shared = free(|disk| "Enabled".clone_into(&mut disk.multi_attach)).await;
-    let regional = free(|disk| "cloud_regional_disk_auto".clone_into(&mut disk.category)).await;
-    let prepaid = free(|disk| "PrePaid".clone_into(&mut disk.disk_charge_type)).await;
-    let making = free(|disk| "Creating".clone_into(&mut disk.status)).await;
-    let secret = free(|disk| (disk.encrypted = true.into(), "key-1".clone_into(&mut disk.kms_key_id)).1).await;
-    let far = free(|disk| "cn-hangzhou-k".clone_into(&mut disk.zone_id)).await;
     let source = app.accomplished_snapshot(&data).await;
     let [fixed, with_data, creating] = [
         app.image_from(&source, "Available", ACCOUNT).await,
@@ -253,8 +251,6 @@ async fn system_disks_that_cannot_be_replaced_stay() {
     app.snapshot(&busy).await;
     app.ok("ModifyDiskSpec", &[("DiskId", &transferred), ("DiskCategory", "cloud_auto")]).await;
     let size = |number| ("SystemDisk.Size", number);
-    let (arch, platform) = (("Architecture", "x86_64"), ("Platform", "Ubuntu"));
-    let from = |id| vec![("DiskId", id), arch, platform];
     let cases: Vec<(&str, Vec<(&str, &str)>, u16, &str)> = vec![
         ("i-none", vec![UBUNTU], 404, "InvalidInstanceId.NotFound"),
         (&running, vec![UBUNTU], 403, "IncorrectInstanceStatus"),
@@ -287,19 +283,6 @@ async fn system_disks_that_cannot_be_replaced_stay() {
         (&instance, vec![UBUNTU, ("SecurityEnhancementStrategy", "None")], 400, "InvalidParameter"),
         (&instance, vec![UBUNTU, ("KMSKeyId", "key-1")], 403, "InvalidEncrypted.NotMatchKmsKeyId"),
         (&on_oldest, vec![UBUNTU, ("Encrypted", "true")], 403, "NotSupportSnapshotEncrypted.DiskCategory"),
-        (&instance, vec![UBUNTU, ("DiskId", &data)], 403, "InvalidParameter.NotMatch"),
-        (&instance, vec![("DiskId", &data), platform], 400, "MissingParameter.Architecture"),
-        (&instance, vec![("DiskId", &data), platform, ("Architecture", "vax")], 400, "InvalidArchitecture.Malformed"),
-        (&instance, vec![("DiskId", &data), arch], 400, "MissingParameter.Platform"),
-        (&instance, vec![("DiskId", &data), arch, ("Platform", "快照")], 400, "InvalidPlatform.Malformed"),
-        (&instance, from("d-none"), 400, "InvalidDiskId.NotFound"),
-        (&instance, from(&shared), 403, "InvalidOperation.MultiAttachDisk"),
-        (&instance, from(&regional), 400, "InvalidDatadisk.DiskCategoryViolation"),
-        (&instance, from(&prepaid), 400, "InvalidDatadisk.ChargeTypeViolation"),
-        (&instance, from(&making), 400, "InvalidDatadisk.DiskStatusViolation"),
-        (&instance, from(&secret), 400, "InvalidParameter.DiskType"),
-        (&instance, from(&far), 403, "ResourcesNotInSameZone"),
-        (&instance, from(&transferred), 403, "Operation.Conflict"),
     ];
     let before = app.dump().await;
     for (instance, params, status, code) in cases {
@@ -312,4 +295,52 @@ async fn system_disks_that_cannot_be_replaced_stay() {
     app.refused("ReplaceSystemDisk", &elsewhere, 404, "InvalidInstanceId.NotFound").await;
     assert_eq!(app.dump().await, before);
     app.ok("ReplaceSystemDisk", &[("InstanceId", &instance), ("ImageId", &fixed)]).await;
+}
+
+#[tokio::test]
+async fn data_disks_that_cannot_become_system_disks_stay() {
+    let app = TestApp::new().await;
+    let (instance, _) = stopped(&app).await;
+    let free = async |change: fn(&mut Disk)| app.disk_with(change).await;
+    let data = free(|_| {}).await;
+    let transferred = free(|_| {}).await;
+    let shared = free(|disk| "Enabled".clone_into(&mut disk.multi_attach)).await;
+    let regional = free(|disk| "cloud_regional_disk_auto".clone_into(&mut disk.category)).await;
+    let prepaid = free(|disk| "PrePaid".clone_into(&mut disk.disk_charge_type)).await;
+    let making = free(|disk| "Creating".clone_into(&mut disk.status)).await;
+    let secret = free(|disk| {
+        disk.encrypted = true.into();
+        "key-1".clone_into(&mut disk.kms_key_id);
+    })
+    .await;
+    let far = free(|disk| "cn-hangzhou-k".clone_into(&mut disk.zone_id)).await;
+    app.ok("ModifyDiskSpec", &[("DiskId", &transferred), ("DiskCategory", "cloud_auto")]).await;
+    let (arch, platform) = (("Architecture", "x86_64"), ("Platform", "Ubuntu"));
+    let from = |id| vec![("DiskId", id), arch, platform];
+    let cases: Vec<(Vec<(&str, &str)>, u16, &str)> = vec![
+        (vec![UBUNTU, ("DiskId", &data)], 403, "InvalidParameter.NotMatch"),
+        (vec![("DiskId", &data), platform], 400, "MissingParameter.Architecture"),
+        (vec![("DiskId", &data), platform, ("Architecture", "vax")], 400, "InvalidArchitecture.Malformed"),
+        (vec![("DiskId", &data), arch], 400, "MissingParameter.Platform"),
+        (vec![("DiskId", &data), arch, ("Platform", "快照")], 400, "InvalidPlatform.Malformed"),
+        (from("d-none"), 400, "InvalidDiskId.NotFound"),
+        (from(&shared), 403, "InvalidOperation.MultiAttachDisk"),
+        (from(&regional), 400, "InvalidDatadisk.DiskCategoryViolation"),
+        (from(&prepaid), 400, "InvalidDatadisk.ChargeTypeViolation"),
+        (from(&making), 400, "InvalidDatadisk.DiskStatusViolation"),
+        (from(&secret), 400, "InvalidParameter.DiskType"),
+        (from(&far), 403, "ResourcesNotInSameZone"),
+        (from(&transferred), 403, "Operation.Conflict"),
+    ];
+    let before = app.dump().await;
+    for (params, status, code) in cases {
+        app.refused(
+            "ReplaceSystemDisk",
+            &[&[("InstanceId", instance.as_str())], params.as_slice()].concat(),
+            status,
+            code,
+        )
+        .await;
+    }
+    assert_eq!(app.dump().await, before);
 }

@@ -88,7 +88,8 @@ async fn attaching_disks_meets_every_code_of_its_own() {
     let disk = free(|_| {}).await;
     let shared = free(|disk| "Enabled".clone_into(&mut disk.multi_attach)).await;
     let prepaid = free(|disk| {
-        ("cloud_regional_disk_auto".clone_into(&mut disk.category), "PrePaid".clone_into(&mut disk.disk_charge_type));
+        "cloud_regional_disk_auto".clone_into(&mut disk.category);
+        "PrePaid".clone_into(&mut disk.disk_charge_type);
     })
     .await;
     let fixed = free(|disk| disk.portable = false.into()).await;
@@ -156,13 +157,17 @@ async fn changing_disks_meets_every_code_of_its_own() {
     let app = TestApp::new().await;
     let shared = app.disk_with(|disk| "Enabled".clone_into(&mut disk.multi_attach)).await;
     let shared_auto = app
-        .disk_with(|disk| ("Enabled".clone_into(&mut disk.multi_attach), "cloud_auto".clone_into(&mut disk.category)).0)
+        .disk_with(|disk| {
+            "Enabled".clone_into(&mut disk.multi_attach);
+            "cloud_auto".clone_into(&mut disk.category);
+        })
         .await;
     let free = app.disk_with(|_| {}).await;
     let (on_shared, _) = attached(&app, "Stopped", |disk| "Enabled".clone_into(&mut disk.multi_attach)).await;
     let (running, _) = attached(&app, "Running", |_| {}).await;
     let (bare, _) = attached(&app, "Stopped", |disk| {
-        ("system".clone_into(&mut disk.disk_type), "m-gone".clone_into(&mut disk.image_id));
+        "system".clone_into(&mut disk.disk_type);
+        "m-gone".clone_into(&mut disk.image_id);
     })
     .await;
     let old = app.accomplished_snapshot(&free).await;

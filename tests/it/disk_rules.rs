@@ -221,7 +221,8 @@ async fn a_disk_that_belongs_to_its_instance_stays_with_it() {
     let mut ids = Vec::new();
     for (n, kind) in ["data", "system"].into_iter().enumerate() {
         let mut disk = disk_row(&format!("d-bp1fixed{n:0>12}"), "cn-hangzhou", app.now());
-        ("In_use".clone_into(&mut disk.status), kind.clone_into(&mut disk.disk_type));
+        "In_use".clone_into(&mut disk.status);
+        kind.clone_into(&mut disk.disk_type);
         disk.portable = false.into();
         ids.push(app.insert_disk(disk, Some(instance.clone())).await);
     }

@@ -67,7 +67,8 @@ async fn what_cannot_grow_is_refused_and_stays_as_it_is() {
     let image = app.image_from(&app.accomplished_snapshot(&disk).await, "Available", crate::support::ACCOUNT).await;
     app.sql(&format!("UPDATE images SET platform = 'FreeBSD' WHERE image_id = '{image}'")).await;
     let (fixed, _) = attached(&app, "Stopped", |disk| {
-        ("system".clone_into(&mut disk.disk_type), image.clone_into(&mut disk.image_id));
+        "system".clone_into(&mut disk.disk_type);
+        image.clone_into(&mut disk.image_id);
     })
     .await;
     let busy_now = app.attached_disk().await;
@@ -159,7 +160,8 @@ async fn specifications_that_cannot_be_are_refused() {
     let prepaid = app
         .disk_with(|disk| {
             disk.size = 500;
-            ("PL2".clone_into(&mut disk.performance_level), "PrePaid".clone_into(&mut disk.disk_charge_type));
+            "PL2".clone_into(&mut disk.performance_level);
+            "PrePaid".clone_into(&mut disk.disk_charge_type);
         })
         .await;
     let of = async |name: &'static str| app.disk_with(is(category, name)).await;

@@ -109,7 +109,7 @@ impl Action for ReplaceSystemDisk {
         let device = device.map(|attachment| attachment.device).unwrap_or_default();
         let new = match &self.disk_id {
             Some(id) => New::Converted(convertible(tx, id, &instance).await?),
-            None => self.from_image(tx, &instance, &old.disk).await?,
+            None => self.made_of_image(tx, &instance, &old.disk).await?,
         };
         // Effect
         disks::detach(tx, &old.disk.disk_id, instance_id).await?;
@@ -227,7 +227,7 @@ impl ReplaceSystemDisk {
     }
 
     /// A new disk from the image, of the kind of the old one.
-    async fn from_image(&self, tx: &mut Tx<'_>, instance: &Instance, old: &Disk) -> Result<New, Fault> {
+    async fn made_of_image(&self, tx: &mut Tx<'_>, instance: &Instance, old: &Disk) -> Result<New, Fault> {
         let found = match &self.image_id {
             Some(id) => images::find(tx, id).await?,
             None => None,

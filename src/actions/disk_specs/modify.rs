@@ -169,6 +169,19 @@ async fn may_be_modified(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault>
     Ok(())
 }
 
+/// Documented: ESSD Entry becomes ESSD or AutoPL only, and nothing that is paid in advance becomes slower.
+fn check_category(disk: &Disk, category: &str) -> Result<(), Fault> {
+    let rank = |name: &str| CATEGORIES.iter().position(|known| *known == name);
+    let is_entry = disk.category == "cloud_essd_entry";
+    if is_entry && !matches!(category, "cloud_essd_entry" | "cloud_essd" | "cloud_auto") {
+        return Err(fault("InvalidDiskCategory.ValueNotSupported").variant(OF_DISK));
+    }
+    if disk.disk_charge_type == "PrePaid" && rank(category) > rank(&disk.category) {
+        return Err(fault("Downgrade.NotSupported"));
+    }
+    Ok(())
+}
+
 impl ModifyDiskSpec {
     fn category(&self) -> Option<&'static str> {
         spelled(self.disk_category.as_deref(), &CATEGORIES)
@@ -177,7 +190,7 @@ impl ModifyDiskSpec {
     /// What the disk becomes.
     fn spec_of(&self, disk: &Disk) -> Result<Spec, Fault> {
         let category = self.category().unwrap_or(&disk.category);
-        self.check_category(disk, category)?;
+        check_category(disk, category)?;
         let level = self.level_of(disk, category)?;
         if !sizes(category, level).contains(&disk.size) {
             return Err(match category {
@@ -198,19 +211,6 @@ impl ModifyDiskSpec {
             && spec.performance_level == disk.performance_level
             && spec.provisioned_iops == disk.provisioned_iops;
         if is_same { Err(fault("NoChangeInDiskCategoryAndPerformanceLevel")) } else { Ok(spec) }
-    }
-
-    /// Documented: ESSD Entry becomes ESSD or AutoPL only, and nothing that is paid in advance becomes slower.
-    fn check_category(&self, disk: &Disk, category: &str) -> Result<(), Fault> {
-        let rank = |name: &str| CATEGORIES.iter().position(|known| *known == name);
-        let is_entry = disk.category == "cloud_essd_entry";
-        if is_entry && !matches!(category, "cloud_essd_entry" | "cloud_essd" | "cloud_auto") {
-            return Err(fault("InvalidDiskCategory.ValueNotSupported").variant(OF_DISK));
-        }
-        if disk.disk_charge_type == "PrePaid" && rank(category) > rank(&disk.category) {
-            return Err(fault("Downgrade.NotSupported"));
-        }
-        Ok(())
     }
 
     /// Documented: PL0 is never gone back to, and a disk that is paid in advance never goes back at all.

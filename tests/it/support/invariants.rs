@@ -19,6 +19,7 @@ macro_rules! existing {
 
 /// A rule, and the query that finds what breaks it.
 const RULES: &[(&str, &str)] = &[
+const RULES: [(&str, &str); 22] = [
     ("the file is sound", "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
     ("references have both sides", "SELECT \"table\" FROM pragma_foreign_key_check"),
     (
@@ -58,6 +59,11 @@ const RULES: &[(&str, &str)] = &[
         "a snapshot with days of retention has the timer that lets it go",
         "SELECT snapshot_id FROM snapshots s WHERE (retention_days IS NOT NULL) <> EXISTS (
              SELECT 1 FROM timers WHERE kind = 'snapshot_expire' AND resource_id = s.snapshot_id)",
+    ),
+    (
+        "a task has the timer that finishes it as long as it is processing",
+        "SELECT task_id FROM tasks t WHERE (task_status = 'Processing') <> EXISTS (
+             SELECT 1 FROM timers WHERE kind = 'task_finish' AND resource_id = t.task_id)",
     ),
     (
         "usage tells what refers to a snapshot",
