@@ -16,6 +16,7 @@ use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use crate::store::{image_shares, images, instances, snapshots};
 use crate::store::{images, instances};
+use crate::store::{image_shares, images, instances};
 use replace::ReplaceSystemDisk;
 use reset::{ResetDisk, ResetDisks};
 
@@ -76,7 +77,8 @@ impl Action for ReInitDisk {
         }
         if disk.is_system() {
             let Some(found) = images::find(tx, &disk.image_id).await? else {
-                return Err(fault("InvalidImageId.NotFound"));
+                let was_shared = image_shares::is_of_another(tx, &disk.image_id).await?;
+                return Err(fault(if was_shared { "SharedImageDeleted" } else { "InvalidImageId.NotFound" }));
             };
             check_key_pair(self.key_pair_name.as_deref(), &found.image)?;
         }
@@ -154,80 +156,4 @@ async fn hold_while_rewritten(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str)
         return Ok(());
     }
     row_locks::hold(tx, snapshot_id, disk_id, Mode::Shared).await
-}
-
-/// Rolls a disk back to one of its own snapshots; its size goes back too.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ResetDisk {
-    disk_id: String,
-    snapshot_id: String,
-    #[serde(default)]
-    dry_run: bool,
-}
-
-impl Action for ResetDisk {
-    const NAME: &'static str = "ResetDisk";
-    type Response = Empty;
-
-    fn row_locks(&self) -> RowLocks {
-        RowLocks::exclusive(&self.disk_id).and(&self.snapshot_id, Mode::Shared)
-    }
-
-    fn is_dry_run(&self) -> bool {
-        self.dry_run
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        // Checks
-        let Some(found) = disks::find(tx, &self.disk_id).await? else {
-            return Err(fault("InvalidDiskId.NotFound"));
-        };
-        let Some(source) = snapshots::find(tx, &self.snapshot_id).await? else {
-            return Err(fault("InvalidSnapshotId.NotFound"));
-        };
-        if found.is_held() {
-            let by_itself = row_locks::is_held_by(tx, &self.disk_id, &self.disk_id).await?;
-            let is_resetting = by_itself && found.disk.status != "ReIniting";
-            return Err(fault(if is_resetting {
-                "InvalidOperation.DiskResetInProgress"
-            } else {
-                "Operation.Conflict"
-            }));
-        }
-        if source.is_held_exclusively() {
-            return Err(fault("Operation.Conflict"));
-        }
-        if source.snapshot.source_disk_id != self.disk_id || source.snapshot.is_copy() {
-            return Err(fault("InvalidParameter.Mismatch"));
-        }
-        if source.snapshot.is_archived() {
-            return Err(fault("OperationDenied"));
-        }
-        may_be_reset(&found)?;
-        if !source.snapshot.is_accomplished() {
-            return Err(fault("InvalidSnapshotId.NotReady"));
-        }
-        // Effect: the status stays as it is, the lock tells of the task
-        let mut disk = found.disk;
-        disk.size = source.snapshot.source_disk_size;
-        disks::update(tx, &disk, "Disk:ResetDiskStarted").await?;
-        hold_while_rewritten(tx, &self.disk_id, &self.snapshot_id).await?;
-        let due = tx.now.plus_millis(tx.config().lifecycle.reset_ms.into());
-        timers::set(tx, TimerKind::DiskFinish, &self.disk_id, due).await?;
-        Ok(Empty {})
-    }
-}
-
-fn may_be_reset(found: &Examined) -> Result<(), Fault> {
-    if !matches!(found.disk.status.as_str(), "In_use" | "Available") {
-        return Err(fault("IncorrectDiskStatus"));
-    }
-    if found.instance_status.as_deref().is_some_and(|status| status != "Stopped") {
-        return Err(fault("IncorrectInstanceStatus"));
-    }
-    if found.unfinished_snapshots > 0 {
-        return Err(fault("IncorrectDiskStatus.HasUnfinishedSnapshot"));
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use crate::actions;
 use crate::api::action::Entry;
 
 /// One slice for each file of `actions/`.
-static FAMILIES: [&[Entry]; 16] = [
+static FAMILIES: &[&[Entry]] = &[
     &actions::snapshots::ACTIONS,
     &actions::snapshot_groups::ACTIONS,
     &actions::auto_snapshot_policies::ACTIONS,

@@ -13,6 +13,7 @@ pub async fn finish(tx: &mut Tx<'_>, task_id: &str) -> Result<(), Fault> {
         && let Some(found) = snapshots::find_for_engine(tx, &task.resource_id).await?
     {
         snapshot_copies::archive(tx, &found.snapshot).await?;
+    }
     if task.task_action == MODIFY_SPEC {
         disk::change_spec(tx, &task).await?;
     }

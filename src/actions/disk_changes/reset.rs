@@ -139,11 +139,11 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
     if source.is_held_exclusively() {
         return Err(fault("Operation.Conflict"));
     }
-    if source.snapshot.source_disk_id != disk_id {
+    // Documented: a copy does not roll back the disk that its original was taken of.
+    if source.snapshot.source_disk_id != disk_id || source.snapshot.is_copy() {
         return Err(fault("InvalidParameter.Mismatch"));
     }
-    // Documented: a copy does not roll back the disk that its original was taken of.
-    if !source.snapshot.source_snapshot_id.is_empty() {
+    if source.snapshot.is_archived() {
         return Err(fault("OperationDenied"));
     }
     may_be_reset(&found)?;

@@ -27,9 +27,6 @@ const NAMING: &[(&str, &str)] = &[
 
 /// What an action needs beyond what the contract calls required, or in another form than its name tells.
 const MORE: &[(&str, &[(&str, &str)])] = &[
-const MORE: [(&str, &[(&str, &str)]); 12] = [
-const MORE: [(&str, &[(&str, &str)]); 16] = [
-const MORE: [(&str, &[(&str, &str)]); 20] = [
     ("CreateImage", &[("SnapshotId", "@system")]),
     (
         "CopySnapshot",
@@ -52,13 +49,6 @@ const MORE: [(&str, &[(&str, &str)]); 20] = [
     ("ApplyAutoSnapshotPolicy", &[("DiskIds", "@disks")]),
     ("CancelAutoSnapshotPolicy", &[("DiskIds", "@disks")]),
     ("DescribeAutoSnapshotPolicyAssociations", &[("DiskId", "@disk")]),
-];
-
-/// Values of required parameters that name no resource.
-const VALUES: &[(&str, &str)] = &[
-    ("StartTime", "2026-01-01T00:00:00Z"),
-    ("EndTime", "2026-01-01T00:01:00Z"),
-const VALUES: [(&str, &str); 6] = [
     ("CancelTask", &[("TaskId", "t-none")]),
     ("DescribeTaskAttribute", &[("TaskId", "t-none")]),
     ("ResizeDisk", &[("NewSize", "50")]),
@@ -70,7 +60,9 @@ const VALUES: [(&str, &str); 6] = [
 ];
 
 /// Values of required parameters that name no resource.
-const VALUES: [(&str, &str); 7] = [
+const VALUES: &[(&str, &str)] = &[
+    ("StartTime", "2026-01-01T00:00:00Z"),
+    ("EndTime", "2026-01-01T00:01:00Z"),
     ("ResourceType", "snapshot"),
     ("InstanceType", "ecs.g7.large"),
     ("Tag.N", ""),

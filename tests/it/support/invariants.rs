@@ -19,7 +19,6 @@ macro_rules! existing {
 
 /// A rule, and the query that finds what breaks it.
 const RULES: &[(&str, &str)] = &[
-const RULES: [(&str, &str); 22] = [
     ("the file is sound", "SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
     ("references have both sides", "SELECT \"table\" FROM pragma_foreign_key_check"),
     (
