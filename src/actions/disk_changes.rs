@@ -14,8 +14,6 @@ use crate::store::images::Image;
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-use crate::store::{image_shares, images, instances, snapshots};
-use crate::store::{images, instances};
 use crate::store::{image_shares, images, instances};
 use replace::ReplaceSystemDisk;
 use reset::{ResetDisk, ResetDisks};
@@ -68,9 +66,6 @@ impl Action for ReInitDisk {
                 return Err(fault("Operation.Conflict"));
             }
         }
-        if disk.is_system() && images::find(tx, &disk.image_id).await?.is_none() {
-            let was_shared = image_shares::is_of_another(tx, &disk.image_id).await?;
-            return Err(fault(if was_shared { "SharedImageDeleted" } else { "InvalidImageId.NotFound" }));
         // Documented: a clone has nothing to go back to.
         if !changes::history(tx, &disk.disk_id).await?.source_disk_id.is_empty() {
             return Err(fault("InvalidDiskId.OperationNotSupported"));

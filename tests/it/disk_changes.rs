@@ -94,7 +94,7 @@ async fn each_disk_that_goes_back_is_held_to_the_same_rules() {
         let (disk, _) = attached(&app, status_of_instance, |_| {}).await;
         let snapshot = app.accomplished_snapshot(&disk).await;
         if code == "OperationDenied" {
-            app.sql(&format!("UPDATE snapshots SET source_snapshot_id = 's-0' WHERE snapshot_id = '{snapshot}'")).await;
+            app.sql(&format!("UPDATE snapshots SET category = 'archive' WHERE snapshot_id = '{snapshot}'")).await;
         }
         let mut row = disk_row(&disk, REGION, app.now());
         "In_use".clone_into(&mut row.status);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{check_key_pair, check_strategy, is_password};
 use crate::actions::disk_specs::{can_grow, largest_system_disk};
 use crate::actions::disks::{release, sizes};
-use crate::actions::images::{ARCHITECTURES, is_platform};
+use crate::actions::images::{ARCHITECTURES, platform};
 use crate::actions::instances::{default_host_name, encryption, inherited_key};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{check_given, check_one_of};
@@ -222,8 +222,8 @@ impl ReplaceSystemDisk {
     fn check_system(&self) -> Result<(), Fault> {
         let Some(architecture) = &self.architecture else { return Err(fault("MissingParameter.Architecture")) };
         check_one_of(Some(architecture), &ARCHITECTURES, "InvalidArchitecture.Malformed")?;
-        let Some(platform) = &self.platform else { return Err(fault("MissingParameter.Platform")) };
-        if is_platform(platform) { Ok(()) } else { Err(fault("InvalidPlatform.Malformed")) }
+        let Some(name) = &self.platform else { return Err(fault("MissingParameter.Platform")) };
+        if platform(name).is_some() { Ok(()) } else { Err(fault("InvalidPlatform.Malformed")) }
     }
 
     /// A new disk from the image, of the kind of the old one.

@@ -96,17 +96,8 @@ const PLATFORMS: [&str; 21] = [
 ];
 /// The one way to look an image over.
 const DETECTION_STRATEGIES: [&str; 1] = ["Standard"];
-/// What a system can be made for.
-pub const ARCHITECTURES: [&str; 3] = ["i386", "x86_64", "arm64"];
-const BOOT_MODES: [&str; 3] = ["BIOS", "UEFI", "UEFI-Preferred"];
 const MOST_MAPPINGS: usize = 17;
 const LARGEST_DISK: i64 = 65_536;
-
-/// Whether this may be the name of a platform.
-#[must_use]
-pub fn is_platform(text: &str) -> bool {
-    text.len() <= 40 && text.is_ascii()
-}
 
 impl Action for CreateImage {
     const NAME: &'static str = "CreateImage";
@@ -121,9 +112,6 @@ impl Action for CreateImage {
         check_one_of(self.boot_mode.as_deref(), &BOOT_MODES, "InvalidBootMode.NotSupport")?;
         check_given(self.platform.as_deref(), |text| platform(text).is_some(), "InvalidPlatform.Malformed")?;
         self.check_traits()?;
-        let modes = ["bios", "uefi", "uefi-preferred"];
-        check_one_of(self.boot_mode.as_deref(), &modes, "InvalidBootMode.NotSupport")?;
-        check_given(self.platform.as_deref(), is_platform, "InvalidPlatform.Malformed")?;
         if self.snapshot_id.is_none() && self.instance_id.is_none() && self.disk_device_mapping.is_empty() {
             return Err(Fault::missing("SnapshotId"));
         }
@@ -262,7 +250,8 @@ impl CreateImage {
 }
 
 /// A platform as the vendor spells it, whatever the case it was sent in; `None` for what is none.
-fn platform(text: &str) -> Option<String> {
+#[must_use]
+pub fn platform(text: &str) -> Option<String> {
     let is_windows = text.to_ascii_lowercase().starts_with("windows") && text.len() <= 40 && text.is_ascii();
     spelled(Some(text), &PLATFORMS).map(str::to_owned).or_else(|| is_windows.then(|| text.to_owned()))
 }
