@@ -20,6 +20,7 @@ pub enum IdKind {
     Task,
     SnapshotGroup,
     AutoSnapshotPolicy,
+    TaskGroup,
 }
 
 impl IdKind {
@@ -33,6 +34,7 @@ impl IdKind {
             Self::Task => "t-",
             Self::SnapshotGroup => "ssg-",
             Self::AutoSnapshotPolicy => "sp-",
+            Self::TaskGroup => "tg-",
         }
     }
 }

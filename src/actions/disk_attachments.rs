@@ -2,10 +2,13 @@
 
 use serde::Deserialize;
 
+use crate::actions::disk_changes::check_key_pair;
 use crate::api::action::{Action, Entry, write};
 use crate::api::common::Empty;
 use crate::faults::{Fault, fault};
+use crate::store::disks::changes::{self, History};
 use crate::store::disks::{self, Disk, Examined};
+use crate::store::images;
 use crate::store::instances::{self, Instance};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
@@ -92,6 +95,7 @@ impl Action for AttachDisk {
         };
         let instance = ready_instance(tx, &self.instance_id).await?;
         self.may_be_attached(&found, &instance)?;
+        self.may_be_booted(tx, &found.disk).await?;
         let loser = self.loser(tx, &found, &instance).await?;
         let device = self.free_device(tx, &found.disk).await?;
         // Effect
@@ -127,6 +131,9 @@ impl AttachDisk {
         if is_multi && self.bootable {
             return Err(fault("InvalidOperation.CanNotAttachMultiAttachDiskAsSystemDisk"));
         }
+        if self.bootable && (disk.is_ephemeral() || disk.is_regional()) {
+            return Err(fault("DiskCategory.OperationNotSupported"));
+        }
         if self.bootable && instance.status != "Stopped" {
             return Err(fault("IncorrectInstanceStatus"));
         }
@@ -160,6 +167,19 @@ impl AttachDisk {
             _ if is_multi && found.attachments >= MOST_ATTACHMENTS => Err(fault("DiskAttachedNumberExceeded")),
             _ => Err(busy()),
         }
+    }
+
+    /// Documented: a system disk goes back to the instance that it came from, and to no other.
+    async fn may_be_booted(&self, tx: &mut Tx<'_>, disk: &Disk) -> Result<(), Fault> {
+        if !self.bootable {
+            return Ok(());
+        }
+        let origin = changes::history(tx, &disk.disk_id).await?.origin_instance_id;
+        if !origin.is_empty() && origin != self.instance_id {
+            return Err(fault("InvalidInstance.NotOriginInstance"));
+        }
+        let image = images::find(tx, &disk.image_id).await?;
+        image.map_or(Ok(()), |found| check_key_pair(self.key_pair_name.as_deref(), &found.image))
     }
 
     /// The instance, in another zone, that Force takes the disk from.
@@ -234,10 +254,15 @@ impl Action for DetachDisk {
             return Err(fault("IncorrectDiskStatus"));
         }
         if !bool::from(found.disk.portable) {
-            return Err(fault("DiskNotPortable"));
+            return Err(fault(if found.disk.is_system() { "DiskTypeViolation" } else { "DiskNotPortable" }));
         }
         // Effect
         let mut disk = found.disk;
+        if disk.is_system() {
+            let history = changes::history(tx, &disk.disk_id).await?;
+            let history = History { origin_instance_id: self.instance_id.clone(), ..history };
+            changes::set_history(tx, &disk.disk_id, &history).await?;
+        }
         disk.delete_with_instance = self.delete_with_instance.map_or(disk.delete_with_instance, Into::into);
         disks::update(tx, &disk, "Disk:DetachDiskStarted").await?;
         if attachments.len() > 1 {

@@ -1,23 +1,33 @@
-//! What brings a disk's content back: ReInitDisk and ResetDisk; no SQL, no transport.
+//! What puts other content on a disk: ReInitDisk here, ResetDisk(s) in `reset`, ReplaceSystemDisk in `replace`; no SQL.
+
+mod replace;
+mod reset;
 
 use serde::Deserialize;
 
-use crate::api::action::{Action, Entry, write};
-use crate::api::common::{Empty, check_one_of};
+use crate::api::action::{Action, Entry, write, write_once};
+use crate::api::common::{Empty, check_given, check_one_of};
 use crate::faults::{Fault, fault};
+use crate::store::disks::changes;
 use crate::store::disks::{self, Examined};
+use crate::store::images::Image;
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-use crate::store::{image_shares, images, instances, snapshots};
+use crate::store::{image_shares, images, instances};
+use replace::ReplaceSystemDisk;
+use reset::{ResetDisk, ResetDisks};
 
-pub static ACTIONS: [Entry; 2] = [write::<ReInitDisk>(), write::<ResetDisk>()];
+pub static ACTIONS: [Entry; 4] =
+    [write::<ReInitDisk>(), write::<ResetDisk>(), write::<ResetDisks>(), write_once::<ReplaceSystemDisk>()];
 
 /// Puts a disk back to what it was made from: its image, its snapshot, or nothing.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReInitDisk {
     disk_id: String,
+    password: Option<String>,
+    key_pair_name: Option<String>,
     #[serde(default)]
     auto_start_instance: bool,
     security_enhancement_strategy: Option<String>,
@@ -28,9 +38,8 @@ impl Action for ReInitDisk {
     type Response = Empty;
 
     fn check(&self) -> Result<(), Fault> {
-        let strategies = ["active", "deactive"];
-        check_one_of(self.security_enhancement_strategy.as_deref(), &strategies, "InvalidParameter")
-            .map_err(|_| Fault::invalid("SecurityEnhancementStrategy"))
+        check_given(self.password.as_deref(), is_password, "InvalidPassword.Malformed")?;
+        check_strategy(self.security_enhancement_strategy.as_deref())
     }
 
     fn row_locks(&self) -> RowLocks {
@@ -57,9 +66,16 @@ impl Action for ReInitDisk {
                 return Err(fault("Operation.Conflict"));
             }
         }
-        if disk.is_system() && images::find(tx, &disk.image_id).await?.is_none() {
-            let was_shared = image_shares::is_of_another(tx, &disk.image_id).await?;
-            return Err(fault(if was_shared { "SharedImageDeleted" } else { "InvalidImageId.NotFound" }));
+        // Documented: a clone has nothing to go back to.
+        if !changes::history(tx, &disk.disk_id).await?.source_disk_id.is_empty() {
+            return Err(fault("InvalidDiskId.OperationNotSupported"));
+        }
+        if disk.is_system() {
+            let Some(found) = images::find(tx, &disk.image_id).await? else {
+                let was_shared = image_shares::is_of_another(tx, &disk.image_id).await?;
+                return Err(fault(if was_shared { "SharedImageDeleted" } else { "InvalidImageId.NotFound" }));
+            };
+            check_key_pair(self.key_pair_name.as_deref(), &found.image)?;
         }
         // Effect
         if !disks::set_status(tx, disk, "ReIniting", "Disk:ReInitDiskStarted").await? {
@@ -75,7 +91,35 @@ impl Action for ReInitDisk {
     }
 }
 
+/// Refuses a strategy that is none.
+fn check_strategy(strategy: Option<&str>) -> Result<(), Fault> {
+    check_one_of(strategy, &["active", "deactive"], "InvalidParameter")
+        .map_err(|_| Fault::invalid("SecurityEnhancementStrategy"))
+}
+
+/// Whether this may be the password of an instance: 8 to 30 characters of at least three of four kinds.
+fn is_password(password: &str) -> bool {
+    const SIGNS: &str = "()`~!@#$%^&*-_+=|{}[]:;'<>,.?/\\\"";
+    let kinds: [fn(char) -> bool; 4] =
+        [|c| c.is_ascii_uppercase(), |c| c.is_ascii_lowercase(), |c| c.is_ascii_digit(), |c| SIGNS.contains(c)];
+    (8..=30).contains(&password.chars().count())
+        && password.chars().all(|c| kinds.iter().any(|is_kind| is_kind(c)))
+        && kinds.iter().filter(|is_kind| password.chars().any(**is_kind)).count() >= 3
+}
+
+/// Windows has no key pairs.
+///
+/// # Errors
+/// 403 `DependencyViolation.WindowsInstance`.
+pub fn check_key_pair(key_pair_name: Option<&str>, image: &Image) -> Result<(), Fault> {
+    let is_wrong = key_pair_name.is_some() && image.os_type == "windows";
+    if is_wrong { Err(fault("DependencyViolation.WindowsInstance")) } else { Ok(()) }
+}
+
 fn may_be_reinitialised(found: &Examined) -> Result<(), Fault> {
+    if found.disk.is_ephemeral() {
+        return Err(fault("DiskCategory.OperationNotSupported"));
+    }
     if found.disk.multi_attach == "Enabled" {
         return Err(fault("InvalidOperation.MultiAttachDisk"));
     }
@@ -107,80 +151,4 @@ async fn hold_while_rewritten(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str)
         return Ok(());
     }
     row_locks::hold(tx, snapshot_id, disk_id, Mode::Shared).await
-}
-
-/// Rolls a disk back to one of its own snapshots; its size goes back too.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct ResetDisk {
-    disk_id: String,
-    snapshot_id: String,
-    #[serde(default)]
-    dry_run: bool,
-}
-
-impl Action for ResetDisk {
-    const NAME: &'static str = "ResetDisk";
-    type Response = Empty;
-
-    fn row_locks(&self) -> RowLocks {
-        RowLocks::exclusive(&self.disk_id).and(&self.snapshot_id, Mode::Shared)
-    }
-
-    fn is_dry_run(&self) -> bool {
-        self.dry_run
-    }
-
-    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        // Checks
-        let Some(found) = disks::find(tx, &self.disk_id).await? else {
-            return Err(fault("InvalidDiskId.NotFound"));
-        };
-        let Some(source) = snapshots::find(tx, &self.snapshot_id).await? else {
-            return Err(fault("InvalidSnapshotId.NotFound"));
-        };
-        if found.is_held() {
-            let by_itself = row_locks::is_held_by(tx, &self.disk_id, &self.disk_id).await?;
-            let is_resetting = by_itself && found.disk.status != "ReIniting";
-            return Err(fault(if is_resetting {
-                "InvalidOperation.DiskResetInProgress"
-            } else {
-                "Operation.Conflict"
-            }));
-        }
-        if source.is_held_exclusively() {
-            return Err(fault("Operation.Conflict"));
-        }
-        if source.snapshot.source_disk_id != self.disk_id || source.snapshot.is_copy() {
-            return Err(fault("InvalidParameter.Mismatch"));
-        }
-        if source.snapshot.is_archived() {
-            return Err(fault("OperationDenied"));
-        }
-        may_be_reset(&found)?;
-        if !source.snapshot.is_accomplished() {
-            return Err(fault("InvalidSnapshotId.NotReady"));
-        }
-        // Effect: the status stays as it is, the lock tells of the task
-        let mut disk = found.disk;
-        disk.size = source.snapshot.source_disk_size;
-        disks::update(tx, &disk, "Disk:ResetDiskStarted").await?;
-        hold_while_rewritten(tx, &self.disk_id, &self.snapshot_id).await?;
-        let due = tx.now.plus_millis(tx.config().lifecycle.reset_ms.into());
-        timers::set(tx, TimerKind::DiskFinish, &self.disk_id, due).await?;
-        Ok(Empty {})
-    }
-}
-
-fn may_be_reset(found: &Examined) -> Result<(), Fault> {
-    if !matches!(found.disk.status.as_str(), "In_use" | "Available") {
-        return Err(fault("IncorrectDiskStatus"));
-    }
-    if found.instance_status.as_deref().is_some_and(|status| status != "Stopped") {
-        return Err(fault("IncorrectInstanceStatus"));
-    }
-    if found.unfinished_snapshots > 0 {
-        return Err(fault("IncorrectDiskStatus.HasUnfinishedSnapshot"));
-    }
-    Ok(())
 }

@@ -1,23 +1,31 @@
-//! Disks: modified, deleted and released; made in `create`, described in `describe`; no SQL, no transport.
+//! Disks: modified, deleted and released; made in `create` and `clone`, described in `describe`; no SQL, no transport.
 
+mod clone;
 mod create;
 mod describe;
+mod performance;
 
 use serde::Deserialize;
 
 use crate::api::action::{Action, Entry, read, write, write_once};
 use crate::api::common::{Empty, check_given, deleted_already, is_description, is_name};
 use crate::faults::{Fault, fault};
-use crate::store::disks::{self, Disk, Examined};
+use crate::store::disks::{self, Disk, Examined, changes};
 use crate::store::row_locks::{self, RowLocks};
 use crate::store::snapshots::{self, OfDisk};
 use crate::store::tx::Tx;
+use clone::CloneDisks;
 use create::CreateDisk;
-pub use create::{sizes, usable_source};
+pub use create::{provisioned_iops, sizes, usable_source};
 use describe::DescribeDisks;
 
-pub static ACTIONS: [Entry; 4] =
-    [write_once::<CreateDisk>(), read::<DescribeDisks>(), write::<ModifyDiskAttribute>(), write::<DeleteDisk>()];
+pub static ACTIONS: [Entry; 5] = [
+    write_once::<CreateDisk>(),
+    write_once::<CloneDisks>(),
+    read::<DescribeDisks>(),
+    write::<ModifyDiskAttribute>(),
+    write::<DeleteDisk>(),
+];
 
 /// Changes names and flags of one disk, or the same of up to a hundred: all or none.
 #[derive(Debug, Deserialize)]
@@ -60,8 +68,8 @@ impl Action for ModifyDiskAttribute {
             let Some(found) = disks::find(tx, disk_id).await? else {
                 return Err(fault("InvalidDiskId.NotFound"));
             };
+            self.may_be_applied(tx, &found).await?;
             let mut disk = found.disk;
-            self.may_be_applied(&disk)?;
             if let Some(name) = &self.disk_name {
                 disk.disk_name.clone_from(name);
             }
@@ -79,17 +87,29 @@ impl Action for ModifyDiskAttribute {
 }
 
 impl ModifyDiskAttribute {
-    fn may_be_applied(&self, disk: &Disk) -> Result<(), Fault> {
+    async fn may_be_applied(&self, tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
+        let disk = &found.disk;
+        if matches!(disk.status.as_str(), "Creating" | "ReIniting") {
+            return Err(fault("IncorrectDiskStatus"));
+        }
         if self.bursting_enabled == Some(true) && disk.category != "cloud_auto" {
             return Err(fault("BurstingEnabledForDiskCategoryUnsupported"));
         }
         if self.bursting_enabled == Some(true) && disk.multi_attach == "Enabled" {
             return Err(fault("BurstingEnabledForMultiAttachDiskUnsupported"));
         }
+        if self.bursting_enabled == Some(true) && changes::spec_tasks(tx, disk).await?.processing_of_disk > 0 {
+            return Err(fault("BurstingEnabledForModifyingDiskUnsupported"));
+        }
         if self.delete_with_instance == Some(true) && disk.multi_attach == "Enabled" {
             return Err(fault("DeleteWithInstance.Conflict"));
         }
-        Ok(())
+        // What never leaves its instance goes with it.
+        if self.delete_with_instance == Some(false) && !bool::from(disk.portable) {
+            return Err(fault("DiskNotPortable"));
+        }
+        let is_full = found.manual_snapshots >= tx.config().quotas.snapshots_per_disk;
+        if self.enable_auto_snapshot == Some(true) && is_full { Err(fault("QuotaExceed.Snapshot")) } else { Ok(()) }
     }
 }
 
@@ -128,6 +148,7 @@ fn may_be_deleted(found: &Examined) -> Result<(), Fault> {
     match found.disk.status.as_str() {
         "Creating" => Err(fault("IncorrectDiskStatus.Initializing")),
         _ if found.disk.is_system() && found.attachments > 0 => Err(fault("DiskTypeViolation")),
+        _ if !bool::from(found.disk.portable) => Err(fault("DiskNotPortable")),
         "In_use" if found.disk.multi_attach == "Enabled" => Err(fault("DiskStillAttached")),
         "Available" if found.unfinished_snapshots > 0 => Err(fault("DiskCreatingSnapshot")),
         "Available" => Ok(()),

@@ -14,7 +14,7 @@ use crate::store::images::{self, Examined};
 use crate::store::row_locks::RowLocks;
 use crate::store::tx::Tx;
 use create::CreateImage;
-pub use create::OLDEST_SNAPSHOT;
+pub use create::{OLDEST_SNAPSHOT, platform};
 use describe::DescribeImages;
 use family::DescribeImageFromFamily;
 use modify::ModifyImageAttribute;
@@ -27,7 +27,8 @@ pub static ACTIONS: [Entry; 5] = [
     read::<DescribeImageFromFamily>(),
 ];
 
-const ARCHITECTURES: [&str; 3] = ["i386", "x86_64", "arm64"];
+/// What a system can be made for.
+pub const ARCHITECTURES: [&str; 3] = ["i386", "x86_64", "arm64"];
 const BOOT_MODES: [&str; 3] = ["BIOS", "UEFI", "UEFI-Preferred"];
 const IMDS_SUPPORT: [&str; 2] = ["v1", "v2"];
 const SUPPORT: [&str; 2] = ["supported", "unsupported"];

@@ -17,6 +17,7 @@ use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use describe::DescribeInstances;
 use run::RunInstances;
+pub use run::{default_host_name, encryption, inherited_key};
 
 pub static ACTIONS: [Entry; 5] = [
     write_once::<RunInstances>(),

@@ -3,6 +3,7 @@
 pub mod auto_snapshot_policies;
 pub mod disk_attachments;
 pub mod disk_changes;
+pub mod disk_specs;
 pub mod disks;
 pub mod image_copies;
 pub mod image_shares;
@@ -16,3 +17,4 @@ pub mod snapshot_locks;
 pub mod snapshot_usage;
 pub mod snapshots;
 pub mod tags;
+pub mod tasks;

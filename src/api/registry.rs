@@ -15,12 +15,14 @@ static FAMILIES: &[&[Entry]] = &[
     &actions::disks::ACTIONS,
     &actions::disk_attachments::ACTIONS,
     &actions::disk_changes::ACTIONS,
+    &actions::disk_specs::ACTIONS,
     &actions::images::ACTIONS,
     &actions::image_copies::ACTIONS,
     &actions::image_shares::ACTIONS,
     &actions::instances::ACTIONS,
     &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,
+    &actions::tasks::ACTIONS,
 ];
 
 /// The action of this name in this version of the API.

@@ -1,6 +1,8 @@
 //! What time does to disks: they are made, attached, detached and rewritten; the status tells which of these ends.
 
 use crate::faults::Fault;
+use crate::store::disks::changes;
+use crate::store::tasks::Task;
 use crate::store::tx::Tx;
 use crate::store::{disks, row_locks};
 
@@ -21,4 +23,18 @@ pub async fn finish(tx: &mut Tx<'_>, disk_id: &str) -> Result<(), Fault> {
     }
     disks::set_status(tx, disk, status, event).await?;
     row_locks::release(tx, disk_id).await
+}
+
+/// What a task of ModifyDiskSpec was for comes true.
+pub async fn change_spec(tx: &mut Tx<'_>, task: &Task) -> Result<(), Fault> {
+    let Some(spec) = changes::planned_spec(tx, &task.task_id).await? else { return Ok(()) };
+    let Some(found) = disks::find_for_engine(tx, &task.resource_id).await? else { return Ok(()) };
+    let mut disk = found.disk;
+    // Bursting belongs to a category, and not to the disk.
+    if spec.category != disk.category {
+        disk.bursting_enabled = false.into();
+    }
+    (disk.category, disk.performance_level) = (spec.category, spec.performance_level);
+    disk.provisioned_iops = spec.provisioned_iops;
+    disks::update(tx, &disk, "Disk:ModifyDiskSpecCompleted").await
 }

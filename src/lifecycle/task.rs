@@ -1,6 +1,8 @@
 //! What time does to tasks: they are finished, and what they were for comes true.
 
+use super::disk;
 use crate::faults::Fault;
+use crate::store::disks::changes::MODIFY_SPEC;
 use crate::store::tx::Tx;
 use crate::store::{row_locks, snapshot_copies, snapshots, tasks};
 
@@ -11,6 +13,9 @@ pub async fn finish(tx: &mut Tx<'_>, task_id: &str) -> Result<(), Fault> {
         && let Some(found) = snapshots::find_for_engine(tx, &task.resource_id).await?
     {
         snapshot_copies::archive(tx, &found.snapshot).await?;
+    }
+    if task.task_action == MODIFY_SPEC {
+        disk::change_spec(tx, &task).await?;
     }
     tasks::finish(tx, &task, "Finished").await?;
     row_locks::release(tx, task_id).await

@@ -1,5 +1,7 @@
 //! Disks: rows, their attachments and the snapshot each was made from; never decides whether a change is allowed.
 
+pub mod changes;
+
 use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};

@@ -155,6 +155,16 @@ pub async fn set_status(tx: &mut Tx<'_>, instance: &Instance, status: &str, mode
     tx.execute_guarded(statement.bind(status).bind(&instance.status).bind(mode), GUARD).await
 }
 
+/// An instance is of another image from now on.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn set_image(tx: &mut Tx<'_>, instance: &Instance, image_id: &str) -> Result<(), Fault> {
+    const SQL: &str = concat!("UPDATE instances SET image_id = $8 WHERE instance_id = $1;", event!());
+    let statement = effect(tx, SQL, instance.subject(), "Instance:ReplaceSystemDiskCompleted", image_id);
+    tx.execute(statement.bind(image_id)).await
+}
+
 /// Deletes an instance that has no disks any more, its timers and tags; leaves a tombstone and an event.
 ///
 /// `false`: it is no longer as it was read, and the caller must fail.

@@ -1,6 +1,7 @@
 //! Rules of disks that few clients meet: disks made for an instance, regional and ephemeral ones, tasks in each other's way.
 
 use crate::support::answer::{column, text};
+use crate::support::seed::disk_row;
 use crate::support::{OTHER_REGION, TestApp};
 
 const ZONE: (&str, &str) = ("ZoneId", "cn-hangzhou-h");
@@ -16,10 +17,18 @@ async fn shown(app: &TestApp, disk_id: &str) -> serde_json::Value {
     body.pointer("/Disks/Disk/0").cloned().unwrap_or_default()
 }
 
+/// A running instance with its system disk.
+async fn launched(app: &TestApp) -> String {
+    let image = ("ImageId", "win2022_21H2_x64_dtc_en-us_40G_alibase_20260101.vhd");
+    let body = app.ok("RunInstances", &[image, ("InstanceType", "ecs.g7.large"), ZONE]).await;
+    app.advance("1s").await;
+    text(&body, "/InstanceIdSets/InstanceIdSet/0")
+}
+
 #[tokio::test]
 async fn a_disk_for_an_instance_is_attached_at_once_within_the_quota() {
     let app = TestApp::with(|config| config.quotas.disks_per_instance = 1).await;
-    let instance = app.instance().await;
+    let instance = launched(&app).await;
     let disk = made(&app, &[("InstanceId", &instance), ESSD, SIZE]).await;
     let row = shown(&app, &disk).await;
     let told = ["/Status", "/InstanceId", "/Device", "/DiskChargeType"].map(|field| text(&row, field));
@@ -29,7 +38,10 @@ async fn a_disk_for_an_instance_is_attached_at_once_within_the_quota() {
     let starting = app.instance_in("cn-hangzhou", "Starting").await;
     let too_early = [("InstanceId", starting.as_str()), ESSD, SIZE];
     app.refused("CreateDisk", &too_early, 400, "IncorrectInstanceStatus").await;
-    assert_eq!(app.count("SELECT COUNT(*) FROM disks").await, 1);
+    let bare = app.instance().await;
+    let for_bare = [("InstanceId", bare.as_str()), ESSD, SIZE];
+    app.refused("CreateDisk", &for_bare, 400, "InvalidInstance.NotFoundSystemDisk").await;
+    assert_eq!(app.count("SELECT COUNT(*) FROM disks WHERE type = 'data'").await, 1);
 }
 
 #[tokio::test]
@@ -130,7 +142,7 @@ async fn a_disk_that_something_else_holds_is_in_conflict_and_not_in_a_reset() {
 async fn a_disk_released_while_it_is_made_leaves_its_snapshot_free() {
     let app = TestApp::with(|config| config.lifecycle.disk_ms = 60_000).await;
     let snapshot = app.accomplished_snapshot(&app.attached_disk().await).await;
-    let instance = app.instance().await;
+    let instance = launched(&app).await;
     made(&app, &[("InstanceId", &instance), ESSD, ("SnapshotId", &snapshot)]).await;
     app.refused("DeleteSnapshot", &[("SnapshotId", &snapshot), ("Force", "true")], 403, "Operation.Conflict").await;
     app.ok("DeleteInstance", &[("InstanceId", &instance), ("Force", "true")]).await;
@@ -179,4 +191,102 @@ async fn filters_take_their_values_in_any_case_and_refuse_unknown_ones() {
     app.refused("DescribeDisks", &[("ZoneId", "cn-hangzhou-zz")], 400, "InvalidZoneId.NotFound").await;
     app.refused("DescribeDisks", &[("Category", "floppy")], 400, "InvalidCategory.ValueNotSupported").await;
     assert_eq!(list("RegionId", OTHER_REGION).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_system_disk_goes_back_to_the_instance_that_it_came_from_alone() {
+    let app = TestApp::new().await;
+    let (instance, other) = (launched(&app).await, app.instance_in("cn-hangzhou", "Stopped").await);
+    let disks = app.ok("DescribeDisks", &[("InstanceId", &instance)]).await;
+    let disk = text(&disks, "/Disks/Disk/0/DiskId");
+    app.ok("StopInstance", &[("InstanceId", &instance)]).await;
+    app.advance("1s").await;
+    app.ok("DetachDisk", &[("DiskId", &disk), ("InstanceId", &instance)]).await;
+    let boot = |instance| [("DiskId", disk.as_str()), ("InstanceId", instance), ("Bootable", "true")];
+    let password = ("Password", "Secret-123");
+    let to = |instance, credential| [&boot(instance)[..], &[credential]].concat();
+    app.refused("AttachDisk", &to(&other, password), 400, "InvalidInstance.NotOriginInstance").await;
+    let pair = ("KeyPairName", "pair");
+    app.refused("AttachDisk", &to(&instance, pair), 403, "DependencyViolation.WindowsInstance").await;
+    app.ok("AttachDisk", &to(&instance, password)).await;
+    let regional = made(&app, &[("DiskCategory", "cloud_regional_disk_auto"), SIZE]).await;
+    let params = [("DiskId", regional.as_str()), ("InstanceId", &other), ("Bootable", "true"), password];
+    app.refused("AttachDisk", &params, 400, "DiskCategory.OperationNotSupported").await;
+}
+
+#[tokio::test]
+async fn a_disk_that_belongs_to_its_instance_stays_with_it() {
+    let app = TestApp::new().await;
+    let instance = app.instance_in("cn-hangzhou", "Stopped").await;
+    let mut ids = Vec::new();
+    for (n, kind) in ["data", "system"].into_iter().enumerate() {
+        let mut disk = disk_row(&format!("d-bp1fixed{n:0>12}"), "cn-hangzhou", app.now());
+        "In_use".clone_into(&mut disk.status);
+        kind.clone_into(&mut disk.disk_type);
+        disk.portable = false.into();
+        ids.push(app.insert_disk(disk, Some(instance.clone())).await);
+    }
+    let on = |disk| [("DiskId", disk), ("InstanceId", instance.as_str())];
+    app.refused("DetachDisk", &on(&ids[0]), 403, "DiskNotPortable").await;
+    app.refused("DetachDisk", &on(&ids[1]), 403, "DiskTypeViolation").await;
+    app.refused("DeleteDisk", &[("DiskId", &ids[0])], 403, "DiskNotPortable").await;
+    let free = [("DiskId", ids[0].as_str()), ("DeleteWithInstance", "false")];
+    app.refused("ModifyDiskAttribute", &free, 403, "DiskNotPortable").await;
+}
+
+#[tokio::test]
+async fn attributes_that_a_disk_cannot_have_now_are_refused() {
+    let app = TestApp::with(|config| {
+        config.quotas.snapshots_per_disk = 1;
+        config.lifecycle.disk_ms = 10_000;
+    })
+    .await;
+    let making = made(&app, &[ZONE, ESSD, SIZE]).await;
+    app.refused("ModifyDiskAttribute", &[("DiskId", &making), ("DiskName", "new")], 403, "IncorrectDiskStatus").await;
+    let full = app.attached_disk().await;
+    app.accomplished_snapshot(&full).await;
+    let watched = [("DiskId", full.as_str()), ("EnableAutoSnapshot", "true")];
+    app.refused("ModifyDiskAttribute", &watched, 403, "QuotaExceed.Snapshot").await;
+    let auto = app.disk_with(|disk| "cloud_auto".clone_into(&mut disk.category)).await;
+    app.ok("ModifyDiskSpec", &[("DiskId", &auto), ("ProvisionedIops", "100")]).await;
+    let burst = [("DiskId", auto.as_str()), ("BurstingEnabled", "true")];
+    app.refused("ModifyDiskAttribute", &burst, 400, "BurstingEnabledForModifyingDiskUnsupported").await;
+    app.advance("3s").await;
+    app.ok("ModifyDiskAttribute", &burst).await;
+}
+
+#[tokio::test]
+async fn performance_and_placement_are_told_on_demand() {
+    let app = TestApp::new().await;
+    let told = async |more: &[(&str, &str)], attribute: &str| {
+        let disk = made(&app, more).await;
+        let ids = format!("[\"{disk}\"]");
+        let body = app.ok("DescribeDisks", &[("DiskIds", &ids), ("AdditionalAttributes.1", attribute)]).await;
+        body["Disks"]["Disk"][0].clone()
+    };
+    let category = |name| ("DiskCategory", name);
+    for (params, iops, throughput) in [
+        (vec![ZONE, category("cloud_efficiency"), SIZE], 2_120, 106),
+        (vec![ZONE, category("cloud_ssd"), ("Size", "1000")], 25_000, 300),
+        (vec![ZONE, ESSD, SIZE, ("PerformanceLevel", "PL0")], 2_280, 110),
+        (vec![ZONE, ESSD, SIZE], 3_800, 140),
+        (vec![ZONE, ESSD, ("Size", "2000"), ("PerformanceLevel", "PL2")], 100_000, 750),
+        (vec![ZONE, ESSD, ("Size", "20000"), ("PerformanceLevel", "PL3")], 1_000_000, 4_000),
+        (vec![ZONE, category("cloud_auto"), ("Size", "4"), ("ProvisionedIops", "1000")], 4_000, 138),
+        (vec![ZONE, category("cloud_essd_entry"), SIZE], 2_120, 106),
+    ] {
+        let row = told(&params, "IOPS").await;
+        assert_eq!([&row["IOPS"], &row["IOPSRead"], &row["IOPSWrite"]], [iops; 3], "{params:?}");
+        let figures = ["Throughput", "ThroughputRead", "ThroughputWrite"].map(|name| row[name].as_i64());
+        assert_eq!(figures, [Some(throughput); 3], "{params:?}");
+    }
+    let oldest = told(&[ZONE, SIZE], "IOPS").await;
+    assert_eq!(oldest.get("IOPS"), None, "no formula is published");
+    let regional = [category("cloud_regional_disk_auto"), SIZE];
+    let placement = told(&regional, "Placement").await;
+    assert_eq!(text(&placement, "/Placement/ZoneIds"), "cn-hangzhou-b,cn-hangzhou-g,cn-hangzhou-h");
+    assert_eq!(told(&regional, "IOPS").await.get("Placement"), None);
+    let xml = app.xml("DescribeDisks", &[("AdditionalAttributes.1", "IOPS")]).await;
+    assert!(xml.text.contains("<IOPSRead>2120</IOPSRead>"), "{}", xml.text);
+    app.refused("DescribeDisks", &[("AdditionalAttributes.1", "Colour")], 400, "InvalidParamter").await;
 }

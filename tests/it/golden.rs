@@ -89,4 +89,5 @@ async fn a_life_of_every_kind_of_resource_answers_within_the_contract() {
     app.xml("DescribeInstances", &[]).await;
     app.ok("ListTagResources", &[("RegionId", REGION), ("ResourceType", "instance"), ("Tag.1.Key", "k")]).await;
     crate::snapshot_usage::every_field(&app).await;
+    crate::disk_clones::answer_everything(&app).await;
 }

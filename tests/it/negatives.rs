@@ -15,7 +15,8 @@ use scene::Scene;
 const ECS: &str = "2014-05-26";
 
 /// Read and without effect by a decision or by the vendor's own word: a wrong value changes nothing.
-const WITHOUT_EFFECT: [(&str, &str); 1] = [("CreateDisk", "StorageSetPartitionNumber")];
+const WITHOUT_EFFECT: [(&str, &str); 2] =
+    [("CreateDisk", "StorageSetPartitionNumber"), ("DescribeTasks", "TaskStatus")];
 
 /// Documented with two upper limits, of which the larger one holds.
 const WIDER: [(&str, &str); 2] =

@@ -18,29 +18,29 @@ use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 
 /// Makes a disk.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateDisk {
-    zone_id: Option<String>,
-    instance_id: Option<String>,
-    snapshot_id: Option<String>,
-    disk_name: Option<String>,
-    description: Option<String>,
-    size: Option<i64>,
-    disk_category: Option<String>,
-    performance_level: Option<String>,
-    encrypted: Option<bool>,
+    pub(super) zone_id: Option<String>,
+    pub(super) instance_id: Option<String>,
+    pub(super) snapshot_id: Option<String>,
+    pub(super) disk_name: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) size: Option<i64>,
+    pub(super) disk_category: Option<String>,
+    pub(super) performance_level: Option<String>,
+    pub(super) encrypted: Option<bool>,
     #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-    multi_attach: Option<String>,
-    provisioned_iops: Option<i64>,
-    bursting_enabled: Option<bool>,
-    storage_set_id: Option<String>,
-    storage_set_partition_number: Option<i64>,
-    resource_group_id: Option<String>,
-    client_token: Option<String>,
+    pub(super) kms_key_id: Option<String>,
+    pub(super) multi_attach: Option<String>,
+    pub(super) provisioned_iops: Option<i64>,
+    pub(super) bursting_enabled: Option<bool>,
+    pub(super) storage_set_id: Option<String>,
+    pub(super) storage_set_partition_number: Option<i64>,
+    pub(super) resource_group_id: Option<String>,
+    pub(super) client_token: Option<String>,
     #[serde(default)]
-    tag: Vec<Tag>,
+    pub(super) tag: Vec<Tag>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -83,7 +83,8 @@ pub fn sizes(category: &str, performance_level: &str) -> RangeInclusive<i64> {
 
 /// The IOPS that may be provisioned on top of the baseline of a size. Documented: 50,000 at most, both together no more
 /// than 1,000 for each GiB, and none below 4 GiB.
-fn provisioned_iops(size: i64) -> RangeInclusive<i64> {
+#[must_use]
+pub fn provisioned_iops(size: i64) -> RangeInclusive<i64> {
     let baseline = (1_800 + 50 * size).clamp(3_000, 50_000);
     0..=if size < 4 { 0 } else { (1_000 * size - baseline).min(50_000) }
 }
@@ -148,7 +149,7 @@ impl Action for CreateDisk {
             (None, _) => return Err(fault("InvalidZoneId.NotFound")),
         };
         let device = match &instance {
-            Some(instance) => Some(disk_attachments::free_device(tx, &instance.instance_id).await?),
+            Some(instance) => Some(device_of_whole(tx, &instance.instance_id).await?),
             None => None,
         };
         let disk = self.disk_of(tx, region, zone_id, source.as_ref())?;
@@ -213,7 +214,11 @@ impl CreateDisk {
         Ok(())
     }
 
-    fn disk_of(
+    /// The disk as it begins.
+    ///
+    /// # Errors
+    /// The documented codes of sizes, levels, provisioned IOPS and encryption.
+    pub(super) fn disk_of(
         &self,
         tx: &mut Tx<'_>,
         region: &Region,
@@ -296,6 +301,15 @@ impl CreateDisk {
         let inherited_key = inherited.map(|snapshot| snapshot.kms_key_id.clone());
         Ok((encrypted, self.kms_key_id.clone().or(inherited_key).unwrap_or_default()))
     }
+}
+
+/// A free device of an instance that has its system disk.
+async fn device_of_whole(tx: &mut Tx<'_>, instance_id: &str) -> Result<String, Fault> {
+    let has_system = disks::of_instance(tx, instance_id).await?.iter().any(|found| found.disk.is_system());
+    if !has_system {
+        return Err(fault("InvalidInstance.NotFoundSystemDisk"));
+    }
+    disk_attachments::free_device(tx, instance_id).await
 }
 
 /// The snapshot that a disk is to be made from, if it can be used.

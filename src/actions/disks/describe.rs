@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::performance::{Performance, Placement};
 use crate::api::action::Action;
 use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
 use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, stored, unless_all};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::regions::REGIONS;
-use crate::store::disks::{self, Attachment, Disk};
+use crate::store::disks::{self, Attachment, Disk, changes};
 use crate::store::filter::{self, Filter};
 use crate::store::policy_associations;
 use crate::store::tags::{self, ResourceType, TagRow};
@@ -31,6 +32,9 @@ const STATUSES: [&str; 6] = ["In_use", "Available", "Attaching", "Detaching", "C
 const CHARGE_TYPES: [&str; 2] = ["PrePaid", "PostPaid"];
 const MULTI_ATTACH: [&str; 3] = ["Disabled", "Enabled", "LegacyShared"];
 const LOCK_REASONS: [&str; 2] = ["financial", "security"];
+/// What is told only on demand.
+const ATTRIBUTES: [&str; 2] = ["IOPS", "Placement"];
+const MOST_ATTRIBUTES: usize = 5;
 /// Documented for disks that are paid by use: they never expire.
 const NEVER: &str = "2999-09-08T16:00Z";
 
@@ -73,6 +77,8 @@ pub struct DescribeDisks {
     #[serde(default)]
     tag: Vec<Tag>,
     performance_level: Option<String>,
+    #[serde(default)]
+    additional_attributes: Vec<String>,
 }
 
 impl Action for DescribeDisks {
@@ -94,6 +100,10 @@ impl Action for DescribeDisks {
             return Err(fault("InvalidZoneId.NotFound"));
         }
         check_filters(&self.filter, &CREATION, &[])?;
+        let is_unknown = |name: &String| !ATTRIBUTES.contains(&name.as_str());
+        if self.additional_attributes.len() > MOST_ATTRIBUTES || self.additional_attributes.iter().any(is_unknown) {
+            return Err(fault("InvalidParamter"));
+        }
         tags_to_match(&self.tag).map(drop)?;
         self.paging().page(LIMITS).map(drop)
     }
@@ -119,10 +129,17 @@ impl Action for DescribeDisks {
             attachments.entry(attachment.disk_id.clone()).or_default().push(attachment);
         }
         let policies = self.policies_of(tx, &ids).await?;
+        let mut histories = changes::histories(tx, &ids).await?;
         let item = |row: Disk| {
             let policy_id = policies.get(&row.disk_id).cloned();
             let attachments = attachments.remove(&row.disk_id).unwrap_or_default();
-            Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, policy_id, row)
+            let history = histories.remove(&row.disk_id);
+            Item {
+                performance: self.asks_for("IOPS").then(|| Performance::of(&row)),
+                placement: self.asks_for("Placement").then(|| Placement::of(&row)).flatten(),
+                source_disk_id: history.map(|history| history.source_disk_id).unwrap_or_default(),
+                ..Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, policy_id, row)
+            }
         };
         Ok(Described {
             next_token: fields.next_token,
@@ -156,6 +173,10 @@ impl DescribeDisks {
             }
         }
         Ok(shown)
+    }
+
+    fn asks_for(&self, attribute: &str) -> bool {
+        self.additional_attributes.iter().any(|name| name == attribute)
     }
 
     fn filters(&self, tx: &Tx<'_>) -> Filter {
@@ -247,6 +268,8 @@ struct Item {
     device: String,
     image_id: String,
     source_snapshot_id: String,
+    /// The disk that it is a clone of.
+    source_disk_id: String,
     serial_number: String,
     product_code: &'static str,
     disk_charge_type: String,
@@ -275,6 +298,10 @@ struct Item {
     mount_instances: MountInstances,
     attachments: Attachments,
     operation_locks: OperationLocks,
+    #[serde(flatten)]
+    performance: Option<Performance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    placement: Option<Placement>,
     tags: Tags,
 }
 
@@ -324,6 +351,9 @@ impl Item {
             mount_instances: MountInstances { mount_instance: list() },
             attachments: Attachments { attachment: list() },
             operation_locks: OperationLocks { operation_lock: [] },
+            performance: None,
+            placement: None,
+            source_disk_id: String::new(),
             creation_time: row.creation_time.to_seconds(),
             attached_time: time(row.attached_time),
             detached_time: time(row.detached_time),

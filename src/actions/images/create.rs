@@ -250,7 +250,8 @@ impl CreateImage {
 }
 
 /// A platform as the vendor spells it, whatever the case it was sent in; `None` for what is none.
-fn platform(text: &str) -> Option<String> {
+#[must_use]
+pub fn platform(text: &str) -> Option<String> {
     let is_windows = text.to_ascii_lowercase().starts_with("windows") && text.len() <= 40 && text.is_ascii();
     spelled(Some(text), &PLATFORMS).map(str::to_owned).or_else(|| is_windows.then(|| text.to_owned()))
 }

@@ -17,6 +17,7 @@ use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use plans::{DataDisk, SystemDisk};
+pub use plans::{encryption, inherited_key};
 
 /// Makes and starts instances.
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,6 +144,12 @@ impl Action for RunInstances {
     }
 }
 
+/// The host name of an instance that was given none.
+#[must_use]
+pub fn default_host_name(instance_id: &str) -> String {
+    instance_id.replace('-', "") + "Z"
+}
+
 impl Idempotent for RunInstances {
     fn client_token(&self) -> Option<&str> {
         self.client_token.as_deref()
@@ -170,7 +177,7 @@ impl RunInstances {
         let is_prepaid = charge.eq_ignore_ascii_case("PrePaid");
         Instance {
             instance_name: self.instance_name.clone().unwrap_or_else(|| instance_id.clone()),
-            host_name: self.host_name.clone().unwrap_or_else(|| instance_id.replace('-', "") + "Z"),
+            host_name: self.host_name.clone().unwrap_or_else(|| default_host_name(&instance_id)),
             instance_id,
             account_id: tx.account_id().to_owned(),
             region_id: region_id.to_owned(),

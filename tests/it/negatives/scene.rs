@@ -49,6 +49,14 @@ const MORE: &[(&str, &[(&str, &str)])] = &[
     ("ApplyAutoSnapshotPolicy", &[("DiskIds", "@disks")]),
     ("CancelAutoSnapshotPolicy", &[("DiskIds", "@disks")]),
     ("DescribeAutoSnapshotPolicyAssociations", &[("DiskId", "@disk")]),
+    ("CancelTask", &[("TaskId", "t-none")]),
+    ("DescribeTaskAttribute", &[("TaskId", "t-none")]),
+    ("ResizeDisk", &[("NewSize", "50")]),
+    ("ModifyDiskSpec", &[("DiskCategory", "cloud_auto")]),
+    ("ModifyDiskChargeType", &[("DiskIds", "[\"d-none\"]")]),
+    ("ResetDisks", &[("Disk.1.DiskId", "@disk"), ("Disk.1.SnapshotId", "@snapshot")]),
+    ("ReplaceSystemDisk", &[("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd")]),
+    ("CloneDisks", &[("PerformanceLevel", "PL1"), ("Size", "50")]),
 ];
 
 /// Values of required parameters that name no resource.
@@ -61,6 +69,7 @@ const VALUES: &[(&str, &str)] = &[
     ("ResourceId.N", ""),
     ("TimePoints", "[1]"),
     ("RepeatWeekdays", "[1]"),
+    ("Disk.N", ""),
 ];
 
 impl Scene {

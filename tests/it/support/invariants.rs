@@ -60,6 +60,11 @@ const RULES: &[(&str, &str)] = &[
              SELECT 1 FROM timers WHERE kind = 'snapshot_expire' AND resource_id = s.snapshot_id)",
     ),
     (
+        "a task has the timer that finishes it as long as it is processing",
+        "SELECT task_id FROM tasks t WHERE (task_status = 'Processing') <> EXISTS (
+             SELECT 1 FROM timers WHERE kind = 'task_finish' AND resource_id = t.task_id)",
+    ),
+    (
         "usage tells what refers to a snapshot",
         "SELECT snapshot_id || ' ' || usage FROM snapshots s WHERE usage <> CASE
              (SELECT COUNT(*) > 0 FROM image_disk_mappings m WHERE m.snapshot_id = s.snapshot_id) * 2

@@ -140,7 +140,10 @@ pub async fn of(
 }
 
 /// The key of a disk whose image is encrypted, empty for the default key (decision 35); `None` for a plain one.
-async fn inherited_key(tx: &mut Tx<'_>, mapping: &Mapping) -> Result<Option<String>, Fault> {
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn inherited_key(tx: &mut Tx<'_>, mapping: &Mapping) -> Result<Option<String>, Fault> {
     match &mapping.snapshot_id {
         Some(id) if bool::from(mapping.encrypted) => {
             let found = snapshots::find(tx, id).await?;
@@ -326,7 +329,10 @@ impl DataDisk {
 }
 
 /// Whether a disk is encrypted, and with which key: what is made from something encrypted never becomes plain.
-fn encryption(given: Option<bool>, key: Option<&str>, inherited: Option<String>) -> Result<(bool, String), Fault> {
+///
+/// # Errors
+/// `InvalidEncrypted.NotMatchSnapshot`.
+pub fn encryption(given: Option<bool>, key: Option<&str>, inherited: Option<String>) -> Result<(bool, String), Fault> {
     if inherited.is_some() && given == Some(false) {
         return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
     }
