@@ -1,5 +1,7 @@
 //! The store: one SQLite file, one writer with group commit, readers beside it; the only folder with SQL.
 
+#![expect(clippy::disallowed_methods, reason = "the one place for SQL")]
+
 mod block_on;
 pub mod client_tokens;
 pub mod disks;

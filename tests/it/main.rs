@@ -1,6 +1,7 @@
 //! The integration tests: one binary that drives the whole daemon, in process or spawned, and judges all it answers.
 
 #![expect(clippy::type_complexity, reason = "tables of cases")]
+#![expect(clippy::disallowed_methods, reason = "tests look into the database beside the daemon")]
 
 mod admin;
 mod auto_snapshot_policies;
