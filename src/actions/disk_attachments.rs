@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::action::{Action, Entry, write};
-use crate::api::common::Empty;
+use crate::api::common::{Empty, check_kms_key};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Disk, Examined};
 use crate::store::instances::{self, Instance};
@@ -92,6 +92,7 @@ impl Action for AttachDisk {
         };
         let instance = ready_instance(tx, &self.instance_id).await?;
         self.may_be_attached(&found, &instance)?;
+        check_kms_key(tx, &found.disk.kms_key_id)?;
         let loser = self.loser(tx, &found, &instance).await?;
         let device = self.free_device(tx, &found.disk).await?;
         // Effect

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::action::{Action, Entry, write};
-use crate::api::common::{Empty, check_one_of};
+use crate::api::common::{Empty, check_kms_key, check_one_of};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
@@ -46,6 +46,7 @@ impl Action for ReInitDisk {
             return Err(fault("Operation.Conflict"));
         }
         may_be_reinitialised(&found)?;
+        check_kms_key(tx, &found.disk.kms_key_id)?;
         let disk = &found.disk;
         let source = disk.source_snapshot_id.as_str();
         if !source.is_empty() {
@@ -158,6 +159,7 @@ impl Action for ResetDisk {
             return Err(fault("OperationDenied"));
         }
         may_be_reset(&found)?;
+        check_kms_key(tx, &found.disk.kms_key_id)?;
         if !source.snapshot.is_accomplished() {
             return Err(fault("InvalidSnapshotId.NotReady"));
         }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::actions::disks::release;
 use crate::api::action::{Action, Entry, read, write, write_once};
-use crate::api::common::{Empty, spelled};
+use crate::api::common::{Empty, check_kms_key, spelled};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
@@ -63,6 +63,7 @@ impl Action for StartInstance {
         if attached.iter().any(Examined::is_held_exclusively) {
             return Err(fault("Operation.Conflict"));
         }
+        check_keys(tx, &attached)?;
         // Effect
         let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
         change(tx, &instance, "Starting", "Not-applicable", due).await
@@ -97,6 +98,8 @@ impl Action for StopInstance {
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
+        let attached = disks::of_instance(tx, &self.instance_id).await?;
+        check_keys(tx, &attached)?;
         let mode = self.mode().unwrap_or("KeepCharging");
         let due = tx.now.plus_millis(tx.config().lifecycle.instance_stop_ms.into());
         change(tx, &instance, "Stopping", mode, due).await
@@ -107,6 +110,11 @@ impl StopInstance {
     fn mode(&self) -> Option<&'static str> {
         spelled(self.stopped_mode.as_deref(), &["StopCharging", "KeepCharging"])
     }
+}
+
+/// The keys of all disks can decrypt.
+fn check_keys(tx: &Tx<'_>, attached: &[Examined]) -> Result<(), Fault> {
+    attached.iter().try_for_each(|found| check_kms_key(tx, &found.disk.kms_key_id))
 }
 
 async fn change(

@@ -15,6 +15,7 @@ mod image_copies;
 mod image_shares;
 mod images;
 mod instances;
+mod keys;
 mod kill;
 mod locks;
 mod model;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments::device;
-use crate::actions::disks::{sizes, usable_source};
-use crate::api::common::{check_given, check_one_of, is_description, is_name, spelled};
+use crate::actions::disks::{key_of, sizes, usable_source};
+use crate::api::common::{check_given, check_kms_key, check_one_of, is_description, is_name, spelled};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::Disk;
@@ -124,6 +124,9 @@ pub async fn of(
         let plan = disk.plan(tx, &plans, data).await?;
         plans.push(plan);
     }
+    for plan in &plans {
+        check_kms_key(tx, &plan.kms_key_id)?;
+    }
     let data_disks = plans.iter().filter(|plan| plan.disk_type == "data").count();
     if i64::try_from(data_disks).unwrap_or(i64::MAX) > tx.config().quotas.disks_per_instance {
         return Err(fault("InstanceDiskLimitExceeded"));
@@ -242,7 +245,7 @@ impl SystemDisk {
             let why = "The specified SystemDisk.Size is beyond the permitted range of the category.";
             return Err(fault("InvalidSystemDiskSize.ValueNotSupported").with(why));
         }
-        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_deref(), key)?;
+        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key)?;
         Ok(DiskPlan {
             disk_type: "system",
             category,
@@ -292,7 +295,7 @@ impl DataDisk {
             return Err(fault(refusal[usize::from(is_level_too_high)]));
         }
         let key = snapshot.filter(|snapshot| snapshot.encrypted.into()).map(|snapshot| snapshot.kms_key_id.clone());
-        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_deref(), key)?;
+        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key)?;
         Ok(DiskPlan {
             disk_type: "data",
             category,
@@ -326,12 +329,12 @@ impl DataDisk {
 }
 
 /// Whether a disk is encrypted, and with which key: what is made from something encrypted never becomes plain.
-fn encryption(given: Option<bool>, key: Option<&str>, inherited: Option<String>) -> Result<(bool, String), Fault> {
+fn encryption(given: Option<bool>, key: Option<&String>, inherited: Option<String>) -> Result<(bool, String), Fault> {
     if inherited.is_some() && given == Some(false) {
         return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
     }
     let encrypted = inherited.is_some() || given.unwrap_or(key.is_some());
-    Ok((encrypted, key.map(str::to_owned).or(inherited).unwrap_or_default()))
+    Ok((encrypted, key_of(key, inherited.as_ref())?))
 }
 
 fn level(category: &str, given: Option<&str>) -> &'static str {
