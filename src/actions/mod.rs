@@ -9,6 +9,7 @@ pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod policy_associations;
+pub mod neighbours;
 pub mod regions;
 pub mod snapshot_copies;
 pub mod snapshot_groups;

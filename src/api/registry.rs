@@ -21,6 +21,7 @@ static FAMILIES: &[&[Entry]] = &[
     &actions::instances::ACTIONS,
     &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,
+    &actions::neighbours::ACTIONS,
 ];
 
 /// The action of this name in this version of the API.

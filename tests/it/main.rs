@@ -21,6 +21,7 @@ mod locks;
 mod model;
 mod negatives;
 mod policy_associations;
+mod neighbours;
 mod regions;
 mod slow;
 mod snapshot_archive;

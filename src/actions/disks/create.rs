@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments;
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{
-    Tag, check_given, check_kms_key, check_tag_quota, is_description, is_name, tags_to_set,
-};
+use crate::api::common::{Tag, check_given, check_kms_key, check_tag_quota, is_description, is_name, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::regions::Region;
