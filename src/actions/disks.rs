@@ -13,7 +13,7 @@ use crate::store::row_locks::{self, RowLocks};
 use crate::store::snapshots::{self, OfDisk};
 use crate::store::tx::Tx;
 use create::CreateDisk;
-pub use create::{key_of, sizes, usable_source};
+pub use create::{key_of, provisioned_iops, sizes, usable_source};
 use describe::DescribeDisks;
 
 pub static ACTIONS: [Entry; 4] =

@@ -1,6 +1,7 @@
 //! The domain, one family a file, each read top to bottom; no SQL, no transport.
 
 pub mod auto_snapshot_policies;
+pub mod account;
 pub mod disk_attachments;
 pub mod disk_changes;
 pub mod disks;

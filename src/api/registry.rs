@@ -21,6 +21,7 @@ static FAMILIES: &[&[Entry]] = &[
     &actions::instances::ACTIONS,
     &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,
+    &actions::account::ACTIONS,
     &actions::neighbours::ACTIONS,
 ];
 

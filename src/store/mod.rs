@@ -25,6 +25,7 @@ pub mod tasks;
 pub mod timers;
 pub mod tombstones;
 pub mod tx;
+pub mod usage;
 mod writer;
 
 use std::sync::Arc;

@@ -83,7 +83,8 @@ pub fn sizes(category: &str, performance_level: &str) -> RangeInclusive<i64> {
 
 /// The IOPS that may be provisioned on top of the baseline of a size. Documented: 50,000 at most, both together no more
 /// than 1,000 for each GiB, and none below 4 GiB.
-fn provisioned_iops(size: i64) -> RangeInclusive<i64> {
+#[must_use]
+pub fn provisioned_iops(size: i64) -> RangeInclusive<i64> {
     let baseline = (1_800 + 50 * size).clamp(3_000, 50_000);
     0..=if size < 4 { 0 } else { (1_000 * size - baseline).min(50_000) }
 }

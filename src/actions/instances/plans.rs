@@ -1,9 +1,9 @@
-//! The disks of RunInstances: the system disk, those that the image maps and those asked for, checked and planned; no SQL.
+//! The disks of a new instance: the system disk, those that the image maps and those asked for, checked and planned; no SQL.
 
 use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments::device;
-use crate::actions::disks::{key_of, sizes, usable_source};
+use crate::actions::disks::{key_of, provisioned_iops, sizes, usable_source};
 use crate::api::common::{check_given, check_kms_key, check_one_of, is_description, is_name, spelled};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -14,36 +14,42 @@ use crate::store::tx::Tx;
 use crate::store::{policies, snapshots};
 
 /// `SystemDisk`.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SystemDisk {
-    size: Option<i64>,
-    category: Option<String>,
-    disk_name: Option<String>,
-    description: Option<String>,
-    performance_level: Option<String>,
-    encrypted: Option<bool>,
+    pub size: Option<i64>,
+    pub category: Option<String>,
+    pub disk_name: Option<String>,
+    pub description: Option<String>,
+    pub performance_level: Option<String>,
+    pub encrypted: Option<bool>,
     #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-    auto_snapshot_policy_id: Option<String>,
+    pub kms_key_id: Option<String>,
+    pub provisioned_iops: Option<i64>,
+    pub bursting_enabled: Option<bool>,
+    pub encrypt_algorithm: Option<String>,
+    pub auto_snapshot_policy_id: Option<String>,
 }
 
 /// `DataDisk.N`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DataDisk {
-    size: Option<i64>,
-    category: Option<String>,
-    disk_name: Option<String>,
-    description: Option<String>,
-    performance_level: Option<String>,
-    encrypted: Option<bool>,
+    pub size: Option<i64>,
+    pub category: Option<String>,
+    pub disk_name: Option<String>,
+    pub description: Option<String>,
+    pub performance_level: Option<String>,
+    pub encrypted: Option<bool>,
     #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-    snapshot_id: Option<String>,
-    device: Option<String>,
-    delete_with_instance: Option<bool>,
-    auto_snapshot_policy_id: Option<String>,
+    pub kms_key_id: Option<String>,
+    pub snapshot_id: Option<String>,
+    pub device: Option<String>,
+    pub delete_with_instance: Option<bool>,
+    pub provisioned_iops: Option<i64>,
+    pub bursting_enabled: Option<bool>,
+    pub encrypt_algorithm: Option<String>,
+    pub auto_snapshot_policy_id: Option<String>,
 }
 
 const SMALLEST_SYSTEM_DISK: i64 = 20;
@@ -83,7 +89,15 @@ pub fn check(system: Option<&SystemDisk>, data: &[DataDisk]) -> Result<(), Fault
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
         }
     }
+    if let Some(disk) = system {
+        check_extras(disk.category.as_deref(), disk.provisioned_iops, disk.bursting_enabled)?;
+        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted)?;
+    }
     for (i, disk) in data.iter().enumerate() {
+        check_extras(disk.category.as_deref(), disk.provisioned_iops, disk.bursting_enabled)?;
+        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted)?;
+        let is_snapshot = |text: &str| text.starts_with(IdKind::Snapshot.prefix());
+        check_given(disk.snapshot_id.as_deref(), is_snapshot, "InvalidSnapshotId.Malformed")?;
         check_one_of(disk.category.as_deref(), &DATA_CATEGORIES, "InvalidDataDiskCategory.ValueNotSupported")?;
         check_given(disk.device.as_deref(), |text| text.starts_with("/dev/xvd"), "InvalidDataDevice.Malformed")?;
         if disk.device.is_some() && data[..i].iter().any(|other| other.device == disk.device) {
@@ -94,6 +108,36 @@ pub fn check(system: Option<&SystemDisk>, data: &[DataDisk]) -> Result<(), Fault
         }
     }
     Ok(())
+}
+
+/// Provisioned IOPS and bursting are those of one category.
+fn check_extras(category: Option<&str>, iops: Option<i64>, bursting: Option<bool>) -> Result<(), Fault> {
+    let is_auto = category.is_some_and(|category| category.eq_ignore_ascii_case("cloud_auto"));
+    if iops.is_some() && !is_auto {
+        return Err(fault("ProvisionedIopsForDiskCategoryUnsupported"));
+    }
+    if bursting == Some(true) && !is_auto {
+        return Err(fault("BurstingEnabledForDiskCategoryUnsupported"));
+    }
+    Ok(())
+}
+
+/// The algorithm itself changes nothing here.
+fn check_algorithm(algorithm: Option<&str>, encrypted: Option<bool>) -> Result<(), Fault> {
+    check_one_of(algorithm, &["aes-256", "sm4-128"], "InvalidEncryptAlgorithm")?;
+    let is_plain = algorithm.is_some() && encrypted != Some(true);
+    if is_plain { Err(fault("InvalidEncrypted.NotMatchEncryptAlgorithm")) } else { Ok(()) }
+}
+
+fn check_iops(iops: Option<i64>, size: i64) -> Result<(), Fault> {
+    let is_beyond = iops.is_some_and(|iops| !provisioned_iops(size).contains(&iops));
+    if is_beyond { Err(fault("InvalidProvisionedIops.LimitExceed")) } else { Ok(()) }
+}
+
+/// Whether a key is asked for.
+#[must_use]
+pub fn has_key(system: Option<&SystemDisk>, data: &[DataDisk]) -> bool {
+    system.is_some_and(|disk| disk.kms_key_id.is_some()) || data.iter().any(|disk| disk.kms_key_id.is_some())
 }
 
 /// The system disk, the data disks that the image maps, then those that were asked for.
@@ -168,6 +212,8 @@ fn mapped(mapping: Mapping, key: Option<String>) -> DiskPlan {
         device: mapping.device,
         delete_with_instance: true,
         auto_snapshot_policy_id: None,
+        provisioned_iops: None,
+        bursting_enabled: false,
     }
 }
 
@@ -187,6 +233,8 @@ pub struct DiskPlan {
     delete_with_instance: bool,
     /// The policy that is to apply to it.
     pub auto_snapshot_policy_id: Option<String>,
+    provisioned_iops: Option<i64>,
+    bursting_enabled: bool,
 }
 
 impl DiskPlan {
@@ -212,8 +260,8 @@ impl DiskPlan {
             kms_key_id: self.kms_key_id.clone(),
             multi_attach: "Disabled".to_owned(),
             disk_charge_type: instance.instance_charge_type.clone(),
-            provisioned_iops: None,
-            bursting_enabled: false.into(),
+            provisioned_iops: self.provisioned_iops,
+            bursting_enabled: self.bursting_enabled.into(),
             storage_set_id: String::new(),
             storage_set_partition_number: None,
             image_id: self.image_id.clone(),
@@ -245,6 +293,7 @@ impl SystemDisk {
             let why = "The specified SystemDisk.Size is beyond the permitted range of the category.";
             return Err(fault("InvalidSystemDiskSize.ValueNotSupported").with(why));
         }
+        check_iops(self.provisioned_iops, size)?;
         let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key)?;
         Ok(DiskPlan {
             disk_type: "system",
@@ -260,6 +309,8 @@ impl SystemDisk {
             device: device('a'),
             delete_with_instance: true,
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
+            provisioned_iops: self.provisioned_iops,
+            bursting_enabled: self.bursting_enabled.unwrap_or(false),
         })
     }
 }
@@ -282,6 +333,9 @@ impl DataDisk {
             None => None,
         };
         let snapshot = source.as_ref().map(|found| &found.snapshot);
+        if snapshot.is_some_and(|snapshot| snapshot.source_disk_type == "system") {
+            return Err(fault("InvalidSnapshotId.NotDataDiskSnapshot"));
+        }
         let least = snapshot.map_or(0, |snapshot| snapshot.source_disk_size);
         let size = self.size.unwrap_or(least);
         if size < least {
@@ -294,6 +348,7 @@ impl DataDisk {
             let refusal = ["InvalidDataDiskSize.ValueNotSupported", "OperationDenied.PerformanceLevelNotMatch"];
             return Err(fault(refusal[usize::from(is_level_too_high)]));
         }
+        check_iops(self.provisioned_iops, size)?;
         let key = snapshot.filter(|snapshot| snapshot.encrypted.into()).map(|snapshot| snapshot.kms_key_id.clone());
         let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key)?;
         Ok(DiskPlan {
@@ -310,6 +365,8 @@ impl DataDisk {
             device: self.place(planned, asked_for)?,
             delete_with_instance: self.delete_with_instance.unwrap_or(true),
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
+            provisioned_iops: self.provisioned_iops,
+            bursting_enabled: self.bursting_enabled.unwrap_or(false),
         })
     }
 
