@@ -4,6 +4,7 @@ mod address;
 mod create;
 mod describe;
 mod launch;
+mod naming;
 mod plans;
 mod run;
 mod status;

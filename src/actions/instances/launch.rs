@@ -231,7 +231,8 @@ fn is_arm(instance_type: &str) -> bool {
 }
 
 /// Letters, digits, dots and dashes, 2 to 64 of them; neither dot nor dash at an end or twice in a row.
-fn is_host_name(name: &str) -> bool {
+#[must_use]
+pub fn is_host_name(name: &str) -> bool {
     let is_mark = |b: u8| matches!(b, b'.' | b'-');
     let is_doubled = name.as_bytes().windows(2).any(|pair| pair.iter().all(|b| is_mark(*b)));
     (2..=64).contains(&name.len())

@@ -159,7 +159,7 @@ pub async fn of(
             return Err(fault("InvalidParam.EncryptedMismatch"));
         }
         plans.push(if mapping.disk_type == "system" {
-            system.unwrap_or(&SystemDisk::default()).plan(image, key)?
+            system.unwrap_or(&SystemDisk::default()).plan(image, key.as_ref())?
         } else {
             mapped(mapping, key)
         });
@@ -279,7 +279,7 @@ impl DiskPlan {
 
 impl SystemDisk {
     /// `key`: that of the image, if it is encrypted.
-    fn plan(&self, image: &Image, key: Option<String>) -> Result<DiskPlan, Fault> {
+    fn plan(&self, image: &Image, key: Option<&String>) -> Result<DiskPlan, Fault> {
         let category = spelled(self.category.as_deref(), &SYSTEM_CATEGORIES).unwrap_or(DEFAULT_CATEGORY);
         let size = self.size.unwrap_or_else(|| image.size.max(DEFAULT_SYSTEM_DISK));
         if size < image.size {
@@ -350,7 +350,7 @@ impl DataDisk {
         }
         check_iops(self.provisioned_iops, size)?;
         let key = snapshot.filter(|snapshot| snapshot.encrypted.into()).map(|snapshot| snapshot.kms_key_id.clone());
-        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key)?;
+        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key.as_ref())?;
         Ok(DiskPlan {
             disk_type: "data",
             category,
@@ -386,12 +386,12 @@ impl DataDisk {
 }
 
 /// Whether a disk is encrypted, and with which key: what is made from something encrypted never becomes plain.
-fn encryption(given: Option<bool>, key: Option<&String>, inherited: Option<String>) -> Result<(bool, String), Fault> {
+fn encryption(given: Option<bool>, key: Option<&String>, inherited: Option<&String>) -> Result<(bool, String), Fault> {
     if inherited.is_some() && given == Some(false) {
         return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
     }
     let encrypted = inherited.is_some() || given.unwrap_or(key.is_some());
-    Ok((encrypted, key_of(key, inherited.as_ref())?))
+    Ok((encrypted, key_of(key, inherited)?))
 }
 
 fn level(category: &str, given: Option<&str>) -> &'static str {

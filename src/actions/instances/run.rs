@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::launch::Launch;
+use super::launch::{self, Launch};
+use super::naming;
 use super::plans::{DataDisk, SystemDisk};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::Tag;
@@ -14,6 +15,7 @@ use crate::store::tx::Tx;
 /// Makes and starts instances.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the vendor's call has so many")]
 pub struct RunInstances {
     image_id: Option<String>,
     image_family: Option<String>,
@@ -22,6 +24,10 @@ pub struct RunInstances {
     instance_name: Option<String>,
     description: Option<String>,
     host_name: Option<String>,
+    #[serde(default)]
+    host_names: Vec<String>,
+    #[serde(default)]
+    unique_suffix: bool,
     password: Option<String>,
     #[serde(default)]
     password_inherit: bool,
@@ -63,6 +69,8 @@ struct InstanceIdSets {
 }
 
 const MOST_INSTANCES: i64 = 100;
+const LONGEST_NAME: usize = 128;
+const LONGEST_HOST_NAME: usize = 64;
 
 impl Action for RunInstances {
     const NAME: &'static str = "RunInstances";
@@ -85,6 +93,7 @@ impl Action for RunInstances {
         if self.private_ip_address.is_some() && amount > 1 {
             return Err(fault("InvalidPrivateIpAddress.Duplicated"));
         }
+        self.check_names(amount)?;
         self.launch().check()
     }
 
@@ -103,8 +112,11 @@ impl Action for RunInstances {
         // Effect
         let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
         let mut instance_id_set = Vec::new();
-        for _ in 0..self.amount.unwrap_or(1) {
-            let instance = launch.make(tx, &planned, "Pending").await?;
+        for index in 0..self.amount.unwrap_or(1) {
+            let (instance_name, host_name) = self.names(index)?;
+            let (instance_name, host_name) = (instance_name.as_deref(), host_name.as_deref());
+            let named = Launch { instance_name, host_name, ..self.launch() };
+            let instance = named.make(tx, &planned, "Pending").await?;
             timers::set(tx, TimerKind::InstanceFinish, &instance.instance_id, due).await?;
             instance_id_set.push(instance.instance_id);
         }
@@ -119,6 +131,36 @@ impl Idempotent for RunInstances {
 }
 
 impl RunInstances {
+    fn check_names(&self, amount: i64) -> Result<(), Fault> {
+        let (name, host) = (self.instance_name.as_deref(), self.host_name.as_deref());
+        naming::check(name, self.unique_suffix, LONGEST_NAME, "InvalidParams.InstanceNameExceed")?;
+        naming::check(host, self.unique_suffix, LONGEST_HOST_NAME, "InvalidParams.HostnameExceed")?;
+        if self.host_names.is_empty() {
+            return Ok(());
+        }
+        if host.is_some() {
+            let why = "HostName and HostNames cannot be specified at the same time.";
+            return Err(fault("InvalidHostname.SingleAndMultiConflict").with(why));
+        }
+        if i64::try_from(self.host_names.len()) != Ok(amount) {
+            let why = "The number of HostNames must be that of the instances.";
+            return Err(fault("InvalidHostname.SizeInvalid").with(why));
+        }
+        let is_malformed = |name: &String| !launch::is_host_name(name);
+        if self.host_names.iter().any(is_malformed) { Err(fault("InvalidHostName.Malformed")) } else { Ok(()) }
+    }
+
+    /// Name and host name of the instance with this index.
+    fn names(&self, index: i64) -> Result<(Option<String>, Option<String>), Fault> {
+        let number = |name: &String| naming::nth(name, self.unique_suffix, index);
+        let own = usize::try_from(index).ok().and_then(|index| self.host_names.get(index)).cloned();
+        let host_name = match own {
+            Some(name) => Some(name),
+            None => self.host_name.as_ref().map(number).transpose()?,
+        };
+        Ok((self.instance_name.as_ref().map(number).transpose()?, host_name))
+    }
+
     fn launch(&self) -> Launch<'_> {
         Launch {
             image_id: self.image_id.as_deref(),

@@ -95,6 +95,11 @@ async fn what_is_malformed_is_refused_with_the_code_of_its_parameter_and_leaves_
         (vec![("SystemDisk.Size", "much")], "InvalidSystemDiskSize.ValueNotSupported"),
         (vec![("SystemDisk.EncryptAlgorithm", "rot13")], "InvalidEncryptAlgorithm"),
         (vec![("ClientToken", "ü")], "InvalidClientToken.Malformed"),
+        (vec![("InstanceName", "web-[1]")], "InvalidInstanceName.CustomMalformed"),
+        (vec![("HostName", "web-[1]")], "InvalidInstanceName.CustomMalformed"),
+        (vec![("HostName", "web"), ("HostNames.1", "web")], "InvalidHostname.SingleAndMultiConflict"),
+        (vec![("HostNames.1", "web"), ("HostNames.2", "web")], "InvalidHostname.SizeInvalid"),
+        (vec![("HostNames.1", "-")], "InvalidHostName.Malformed"),
     ];
     each(&app, "RunInstances", of_run).await;
     let of_create = vec![
@@ -103,6 +108,13 @@ async fn what_is_malformed_is_refused_with_the_code_of_its_parameter_and_leaves_
         (vec![("ClientToken", "ü")], "InvalidClientToken.Malformed"),
     ];
     each(&app, "CreateInstance", of_create).await;
+    for (name, length, code) in
+        [("InstanceName", 126, "InvalidParams.InstanceNameExceed"), ("HostName", 62, "InvalidParams.HostnameExceed")]
+    {
+        let long = "x".repeat(length);
+        let params = [IMAGE, TYPE, (name, long.as_str()), ("UniqueSuffix", "true")];
+        assert_eq!(app.call("RunInstances", &params).await.code(), code);
+    }
     assert_eq!(app.call("CreateInstance", &[IMAGE]).await.code(), "MissingParameter");
     assert_eq!(app.dump().await, before);
 }

@@ -115,6 +115,23 @@ async fn a_subscription_is_deleted_only_by_whoever_says_so() {
 }
 
 #[tokio::test]
+async fn instances_made_together_are_numbered_as_asked() {
+    let app = TestApp::new().await;
+    let names = async |params: &[(&str, &str)], field: &str| {
+        let mut names = Vec::new();
+        for id in run(&app, &[&[("Amount", "2")][..], params].concat()).await {
+            names.push(text(&shown(&app, &id).await, field));
+        }
+        names
+    };
+    assert_eq!(names(&[("InstanceName", "web-[9,3]")], "/InstanceName").await, ["web-009", "web-010"]);
+    let suffix = ("UniqueSuffix", "true");
+    assert_eq!(names(&[("InstanceName", "web"), suffix], "/InstanceName").await, ["web001", "web002"]);
+    assert_eq!(names(&[("HostName", "web"), suffix], "/HostName").await, ["web001", "web002"]);
+    assert_eq!(names(&[("HostNames.1", "aa"), ("HostNames.2", "bb")], "/HostName").await, ["aa", "bb"]);
+}
+
+#[tokio::test]
 async fn every_instance_of_an_account_has_an_address_of_its_own() {
     let app = TestApp::new().await;
     let mut seen = std::collections::BTreeSet::new();
