@@ -16,6 +16,7 @@ use crate::api::action::{Action, Entry, read, write, write_once};
 use crate::api::common::{Empty, check_kms_key, spelled};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
+use crate::ids::IdKind;
 use crate::store::disks::{self, Examined};
 use crate::store::instances::{self, Instance};
 use crate::store::row_locks::{self, Mode, RowLocks};
@@ -196,6 +197,11 @@ pub struct DeleteInstance {
 impl Action for DeleteInstance {
     const NAME: &'static str = "DeleteInstance";
     type Response = Empty;
+
+    fn check(&self) -> Result<(), Fault> {
+        let is_id = self.instance_id.starts_with(IdKind::Instance.prefix());
+        if is_id { Ok(()) } else { Err(Fault::invalid("InstanceId")) }
+    }
 
     fn row_locks(&self) -> RowLocks {
         RowLocks::exclusive(&self.instance_id)

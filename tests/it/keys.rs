@@ -50,6 +50,7 @@ async fn a_listed_key_answers_by_its_state_where_disks_are_made() {
         assert_eq!(code(&app, "RunInstances", &[&instance[..], &system].concat()).await, expected, "{id}");
         let data = [("DataDisk.1.Size", "20"), ("DataDisk.1.Encrypted", "true"), ("DataDisk.1.KMSKeyId", id)];
         assert_eq!(code(&app, "RunInstances", &[&instance[..], &data].concat()).await, expected, "{id}");
+        assert_eq!(code(&app, "CreateInstance", &[&instance[..], &data].concat()).await, expected, "{id}");
     }
     for good in ["good", "common"] {
         app.ok("CreateDisk", &[&disk[..], &[("KMSKeyId", good)]].concat()).await;

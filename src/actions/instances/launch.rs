@@ -82,8 +82,8 @@ impl Launch<'_> {
         let is_address = |text: &str| text.parse::<Ipv4Addr>().is_ok();
         check_given(self.private_ip_address, is_address, "InvalidPrivateIpAddress.Malformed")?;
         let charges = ["prepaid", "postpaid"];
-        check_one_of(self.instance_charge_type, &charges, "InvalidParameter")
-            .map_err(|_| Fault::invalid("InstanceChargeType"))?;
+        check_one_of(self.instance_charge_type, &charges, "InvalidInstanceChargeType.NotFound")?;
+        check_given(self.resource_group_id, |id| id.starts_with("rg-"), "InvalidResourceGroup.NotFound")?;
         if self.deletion_protection && self.is_prepaid() {
             return Err(fault("InvalidChargeType.ValueNotSupported"));
         }

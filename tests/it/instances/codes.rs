@@ -20,7 +20,8 @@ fn malformed() -> Vec<Case> {
         (vec![("Password", "Passw0rd"), ("PasswordInherit", "true")], "InvalidPasswordParam.Mismatch"),
         (vec![("UserData", "!")], "InvalidUserData.Base64FormatInvalid"),
         (vec![("PrivateIpAddress", "10.0.0")], "InvalidPrivateIpAddress.Malformed"),
-        (vec![("InstanceChargeType", "free")], "InvalidParameter"),
+        (vec![("InstanceChargeType", "free")], "InvalidInstanceChargeType.NotFound"),
+        (vec![("ResourceGroupId", "group")], "InvalidResourceGroup.NotFound"),
         (
             vec![("InstanceChargeType", "PrePaid"), ("DeletionProtection", "true")],
             "InvalidChargeType.ValueNotSupported",
@@ -54,6 +55,7 @@ fn malformed() -> Vec<Case> {
         (vec![("Tag.1.Key", "k"), ("Tag.1.Value", "http://v")], "InvalidTagValue.Malformed"),
         (vec![("Tag.1.Key", "k"), ("Tag.2.Key", "k")], "Duplicate.TagKey"),
         (vec![("SystemDisk.Size", "19")], "InvalidSystemDiskSize.LessThanImageSize"),
+        (vec![("SystemDisk.Size", "70000")], "InvalidSystemDiskSize.ValueNotSupported"),
         (vec![("DataDisk.1.Size", "70000")], "InvalidDataDiskSize.ValueNotSupported"),
         (vec![("ZoneId", "cn-hangzhou-z")], "InvalidZoneId.NotFound"),
         (vec![("RegionId", "nowhere")], "InvalidRegionId.NotFound"),
@@ -138,6 +140,8 @@ async fn what_the_stored_state_forbids_is_refused() {
     let busy = app.image_from(&snapshot, "Creating", ACCOUNT).await;
     let arm = app.image_from(&snapshot, "Available", ACCOUNT).await;
     app.sql(&format!("UPDATE images SET architecture = 'arm64' WHERE image_id = '{arm}'")).await;
+    let small = app.image_from(&snapshot, "Available", ACCOUNT).await;
+    app.sql(&format!("UPDATE images SET size = 5 WHERE image_id = '{small}'")).await;
     let windows = ("ImageId", "win2022_21H2_x64_dtc_en-us_40G_alibase_20260101.vhd");
     let taken = run(&app, &[("PrivateIpAddress", "172.16.7.7")]).await;
     assert_eq!(taken.len(), 1);
@@ -146,6 +150,7 @@ async fn what_the_stored_state_forbids_is_refused() {
         (vec![("ImageId", "m-none"), TYPE], "InvalidImageId.NotFound"),
         (vec![("ImageFamily", "none"), TYPE], "InvalidImageFamily.MissingAvailableImage"),
         (vec![("ImageId", &busy), TYPE], "IncorrectImageStatus"),
+        (vec![("ImageId", &small), TYPE, ("SystemDisk.Size", "6")], "InvalidSystemDiskSize.LessThanMinSize"),
         (vec![("ImageId", &arm), TYPE], "ImageNotSupportInstanceType"),
         (vec![IMAGE, ("InstanceType", "ecs.g8y.large")], "ImageNotSupportInstanceType"),
         (vec![windows, TYPE, ("KeyPairName", "k")], "DependencyViolation.WindowsInstance"),

@@ -88,6 +88,7 @@ async fn an_instance_without_a_system_disk_does_not_start() {
     let id = app.instance_in("cn-hangzhou", "Stopped").await;
     app.refused("StartInstance", &[("InstanceId", &id)], 400, "InvalidInstance.NotFoundSystemDisk").await;
     app.refused("StopInstance", &[("InstanceId", &id), ("StoppedMode", "x")], 400, "InvalidParameter").await;
+    app.refused("DeleteInstance", &[("InstanceId", "x")], 400, "InvalidParameter").await;
 }
 
 #[tokio::test]
