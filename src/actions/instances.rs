@@ -3,6 +3,7 @@
 mod address;
 mod create;
 mod describe;
+mod disk_params;
 mod launch;
 mod naming;
 mod plans;

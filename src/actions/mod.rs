@@ -1,7 +1,7 @@
 //! The domain, one family a file, each read top to bottom; no SQL, no transport.
 
-pub mod auto_snapshot_policies;
 pub mod account;
+pub mod auto_snapshot_policies;
 pub mod disk_attachments;
 pub mod disk_changes;
 pub mod disks;
@@ -9,8 +9,8 @@ pub mod image_copies;
 pub mod image_shares;
 pub mod images;
 pub mod instances;
-pub mod policy_associations;
 pub mod neighbours;
+pub mod policy_associations;
 pub mod regions;
 pub mod snapshot_copies;
 pub mod snapshot_groups;

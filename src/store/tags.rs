@@ -37,18 +37,6 @@ impl ResourceType {
     }
 
     /// The table of such resources and the column of their ids.
-    const fn table(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Instance => ("instances", "instance_id"),
-            Self::Disk => ("disks", "disk_id"),
-            Self::Snapshot => ("snapshots", "snapshot_id"),
-            Self::Image => ("images", "image_id"),
-            Self::SnapshotGroup => ("snapshot_groups", "snapshot_group_id"),
-            Self::SnapshotPolicy => ("auto_snapshot_policies", "auto_snapshot_policy_id"),
-        }
-    }
-
-    /// The table of such resources and the column of their ids.
     #[must_use]
     pub const fn table(self) -> (&'static str, &'static str) {
         match self {
@@ -56,6 +44,8 @@ impl ResourceType {
             Self::Disk => ("disks", "disk_id"),
             Self::Snapshot => ("snapshots", "snapshot_id"),
             Self::Image => ("images", "image_id"),
+            Self::SnapshotGroup => ("snapshot_groups", "snapshot_group_id"),
+            Self::SnapshotPolicy => ("auto_snapshot_policies", "auto_snapshot_policy_id"),
         }
     }
 

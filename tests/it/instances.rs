@@ -7,8 +7,6 @@ mod listed;
 use serde_json::Value;
 
 use crate::support::answer::{column, text};
-pub use listed::all;
-
 use crate::support::{OTHER_KEY, OTHER_REGION, TestApp};
 
 pub const IMAGE: (&str, &str) = ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd");

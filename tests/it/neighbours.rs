@@ -17,12 +17,6 @@ fn endpoints(params: &[(&str, &str)]) -> Request {
     Request::new("DescribeEndpoints", params).set("Version", LOCATION)
 }
 
-/// Every action of the neighbours once, for the list of fields.
-pub async fn all(app: &TestApp) {
-    app.send(identity()).await.accepted();
-    app.send(endpoints(&[("Id", REGION), ("ServiceCode", "ecs")])).await.accepted();
-}
-
 #[tokio::test]
 async fn the_caller_is_the_account_of_the_key_under_either_signature() {
     let app = TestApp::new().await;

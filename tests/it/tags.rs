@@ -2,7 +2,6 @@
 
 mod groups;
 mod older;
-pub use older::all;
 
 use crate::support::answer::column;
 use crate::support::{ACCOUNT, OTHER_KEY, OTHER_REGION, REGION, TestApp};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disk_params::{DataDisk, SystemDisk};
 use super::launch::Launch;
-use super::plans::{DataDisk, SystemDisk};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::Tag;
 use crate::faults::Fault;

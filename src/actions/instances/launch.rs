@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::address;
-use super::plans::{self, DataDisk, DiskPlan, SystemDisk};
+use super::disk_params::{self, DataDisk, SystemDisk};
+use super::plans::{self, DiskPlan};
 use crate::api::common::{Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -87,8 +88,8 @@ impl Launch<'_> {
         if self.deletion_protection && self.is_prepaid() {
             return Err(fault("InvalidChargeType.ValueNotSupported"));
         }
-        plans::check(self.system_disk.as_ref(), &self.data_disk)?;
-        if self.io_optimized == Some("none") && plans::has_key(self.system_disk.as_ref(), &self.data_disk) {
+        disk_params::check(self.system_disk.as_ref(), &self.data_disk)?;
+        if self.io_optimized == Some("none") && disk_params::has_key(self.system_disk.as_ref(), &self.data_disk) {
             return Err(fault("IoOptimized.NotSupported"));
         }
         tags_to_set(self.tag).map(drop)

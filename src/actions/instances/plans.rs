@@ -1,10 +1,9 @@
 //! The disks of a new instance: the system disk, those that the image maps and those asked for, checked and planned; no SQL.
 
-use serde::{Deserialize, Serialize};
-
+use super::disk_params::{DATA_CATEGORIES, DataDisk, LEVELS, SYSTEM_CATEGORIES, SystemDisk};
 use crate::actions::disk_attachments::device;
 use crate::actions::disks::{key_of, provisioned_iops, sizes, usable_source};
-use crate::api::common::{check_given, check_kms_key, check_one_of, is_description, is_name, spelled};
+use crate::api::common::{check_kms_key, spelled};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::Disk;
@@ -13,131 +12,14 @@ use crate::store::instances::Instance;
 use crate::store::tx::Tx;
 use crate::store::{policies, snapshots};
 
-/// `SystemDisk`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct SystemDisk {
-    pub size: Option<i64>,
-    pub category: Option<String>,
-    pub disk_name: Option<String>,
-    pub description: Option<String>,
-    pub performance_level: Option<String>,
-    pub encrypted: Option<bool>,
-    #[serde(rename = "KMSKeyId")]
-    pub kms_key_id: Option<String>,
-    pub provisioned_iops: Option<i64>,
-    pub bursting_enabled: Option<bool>,
-    pub encrypt_algorithm: Option<String>,
-    pub auto_snapshot_policy_id: Option<String>,
-}
-
-/// `DataDisk.N`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DataDisk {
-    pub size: Option<i64>,
-    pub category: Option<String>,
-    pub disk_name: Option<String>,
-    pub description: Option<String>,
-    pub performance_level: Option<String>,
-    pub encrypted: Option<bool>,
-    #[serde(rename = "KMSKeyId")]
-    pub kms_key_id: Option<String>,
-    pub snapshot_id: Option<String>,
-    pub device: Option<String>,
-    pub delete_with_instance: Option<bool>,
-    pub provisioned_iops: Option<i64>,
-    pub bursting_enabled: Option<bool>,
-    pub encrypt_algorithm: Option<String>,
-    pub auto_snapshot_policy_id: Option<String>,
-}
-
 const SMALLEST_SYSTEM_DISK: i64 = 20;
 const DEFAULT_SYSTEM_DISK: i64 = 40;
 const DEFAULT_CATEGORY: &str = "cloud_essd";
 const DEFAULT_LEVEL: &str = "PL1";
-const SYSTEM_CATEGORIES: [&str; 6] =
-    ["cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud", "cloud_auto", "cloud_essd_entry"];
-const DATA_CATEGORIES: [&str; 7] = [
-    "cloud_efficiency",
-    "cloud_ssd",
-    "cloud_essd",
-    "cloud",
-    "cloud_auto",
-    "cloud_essd_entry",
-    "cloud_regional_disk_auto",
-];
-const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
-
-/// Refuses values that are wrong whatever is stored.
-///
-/// # Errors
-/// The documented code of the parameter.
-pub fn check(system: Option<&SystemDisk>, data: &[DataDisk]) -> Result<(), Fault> {
-    let of_system = system.map(|disk| (&disk.disk_name, &disk.description, &disk.performance_level));
-    let of_data = data.iter().map(|disk| (&disk.disk_name, &disk.description, &disk.performance_level));
-    for (name, description, level) in of_system.into_iter().chain(of_data) {
-        check_given(name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
-        check_given(description.as_deref(), is_description, "InvalidDiskDescription.Malformed")?;
-        check_one_of(level.as_deref(), &["pl0", "pl1", "pl2", "pl3"], "InvalidPerformanceLevel.Malformed")?;
-    }
-    let category = system.and_then(|disk| disk.category.as_deref());
-    check_one_of(category, &SYSTEM_CATEGORIES, "InvalidSystemDiskCategory.ValueNotSupported")?;
-    let keys = system.map(|disk| (disk.encrypted, &disk.kms_key_id)).into_iter();
-    for (encrypted, key) in keys.chain(data.iter().map(|disk| (disk.encrypted, &disk.kms_key_id))) {
-        if encrypted == Some(false) && key.is_some() {
-            return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
-        }
-    }
-    if let Some(disk) = system {
-        check_extras(disk.category.as_deref(), disk.provisioned_iops, disk.bursting_enabled)?;
-        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted)?;
-    }
-    for (i, disk) in data.iter().enumerate() {
-        check_extras(disk.category.as_deref(), disk.provisioned_iops, disk.bursting_enabled)?;
-        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted)?;
-        let is_snapshot = |text: &str| text.starts_with(IdKind::Snapshot.prefix());
-        check_given(disk.snapshot_id.as_deref(), is_snapshot, "InvalidSnapshotId.Malformed")?;
-        check_one_of(disk.category.as_deref(), &DATA_CATEGORIES, "InvalidDataDiskCategory.ValueNotSupported")?;
-        check_given(disk.device.as_deref(), |text| text.starts_with("/dev/xvd"), "InvalidDataDevice.Malformed")?;
-        if disk.device.is_some() && data[..i].iter().any(|other| other.device == disk.device) {
-            return Err(fault("InvalidDevice.InUse"));
-        }
-        if disk.size.is_none() && disk.snapshot_id.is_none() {
-            return Err(fault("InvalidDataDiskSize.ValueNotSupported"));
-        }
-    }
-    Ok(())
-}
-
-/// Provisioned IOPS and bursting are those of one category.
-fn check_extras(category: Option<&str>, iops: Option<i64>, bursting: Option<bool>) -> Result<(), Fault> {
-    let is_auto = category.is_some_and(|category| category.eq_ignore_ascii_case("cloud_auto"));
-    if iops.is_some() && !is_auto {
-        return Err(fault("ProvisionedIopsForDiskCategoryUnsupported"));
-    }
-    if bursting == Some(true) && !is_auto {
-        return Err(fault("BurstingEnabledForDiskCategoryUnsupported"));
-    }
-    Ok(())
-}
-
-/// The algorithm itself changes nothing here.
-fn check_algorithm(algorithm: Option<&str>, encrypted: Option<bool>) -> Result<(), Fault> {
-    check_one_of(algorithm, &["aes-256", "sm4-128"], "InvalidEncryptAlgorithm")?;
-    let is_plain = algorithm.is_some() && encrypted != Some(true);
-    if is_plain { Err(fault("InvalidEncrypted.NotMatchEncryptAlgorithm")) } else { Ok(()) }
-}
 
 fn check_iops(iops: Option<i64>, size: i64) -> Result<(), Fault> {
     let is_beyond = iops.is_some_and(|iops| !provisioned_iops(size).contains(&iops));
     if is_beyond { Err(fault("InvalidProvisionedIops.LimitExceed")) } else { Ok(()) }
-}
-
-/// Whether a key is asked for.
-#[must_use]
-pub fn has_key(system: Option<&SystemDisk>, data: &[DataDisk]) -> bool {
-    system.is_some_and(|disk| disk.kms_key_id.is_some()) || data.iter().any(|disk| disk.kms_key_id.is_some())
 }
 
 /// The system disk, the data disks that the image maps, then those that were asked for.

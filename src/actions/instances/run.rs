@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disk_params::{DataDisk, SystemDisk};
 use super::launch::{self, Launch};
 use super::naming;
-use super::plans::{DataDisk, SystemDisk};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::Tag;
 use crate::faults::{Fault, fault};

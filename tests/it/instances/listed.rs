@@ -1,19 +1,10 @@
 //! Lists of instances: their status alone, pages through hundreds, accounts and regions apart; what an account has in all.
 
-use super::{IMAGE, TYPE, run};
+use super::run;
 use crate::support::answer::{column, text};
 use crate::support::{OTHER_KEY, OTHER_REGION, REGION, TestApp};
 
 const STATUSES: &str = "/InstanceStatuses/InstanceStatus";
-
-/// What the list of fields needs of this family beside DescribeInstances.
-pub async fn all(app: &TestApp) {
-    app.ok("CreateInstance", &[IMAGE, TYPE]).await;
-    app.ok("DescribeInstanceStatus", &[]).await;
-    app.xml("DescribeInstanceStatus", &[]).await;
-    app.ok("DescribeAccountAttributes", &[]).await;
-    app.xml("DescribeAccountAttributes", &[]).await;
-}
 
 #[tokio::test]
 async fn hundreds_of_instances_are_paged_each_once_by_number_and_by_token() {
