@@ -69,6 +69,7 @@ struct InstanceIdSets {
 }
 
 const MOST_INSTANCES: i64 = 100;
+const MOST_TAGS: usize = 20;
 const LONGEST_NAME: usize = 128;
 const LONGEST_HOST_NAME: usize = 64;
 
@@ -92,6 +93,12 @@ impl Action for RunInstances {
         // One address is one instance's.
         if self.private_ip_address.is_some() && amount > 1 {
             return Err(fault("InvalidPrivateIpAddress.Duplicated"));
+        }
+        if self.tag.len() > MOST_TAGS {
+            return Err(fault("InvalidTagCount"));
+        }
+        if self.tag.iter().any(|tag| tag.key.is_none()) {
+            return Err(fault("InvalidTag.Mismatch"));
         }
         self.check_names(amount)?;
         self.launch().check()

@@ -102,6 +102,7 @@ async fn what_is_malformed_is_refused_with_the_code_of_its_parameter_and_leaves_
         (vec![("HostName", "web"), ("HostNames.1", "web")], "InvalidHostname.SingleAndMultiConflict"),
         (vec![("HostNames.1", "web"), ("HostNames.2", "web")], "InvalidHostname.SizeInvalid"),
         (vec![("HostNames.1", "-")], "InvalidHostName.Malformed"),
+        (vec![("Tag.1.Value", "v")], "InvalidTag.Mismatch"),
     ];
     each(&app, "RunInstances", of_run).await;
     let of_create = vec![
@@ -110,6 +111,9 @@ async fn what_is_malformed_is_refused_with_the_code_of_its_parameter_and_leaves_
         (vec![("ClientToken", "ü")], "InvalidClientToken.Malformed"),
     ];
     each(&app, "CreateInstance", of_create).await;
+    let names: Vec<String> = (1..=21).map(|n| format!("Tag.{n}.Key")).collect();
+    let tags: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
+    assert_eq!(app.call("RunInstances", &[&[IMAGE, TYPE], &tags[..]].concat()).await.code(), "InvalidTagCount");
     for (name, length, code) in
         [("InstanceName", 126, "InvalidParams.InstanceNameExceed"), ("HostName", 62, "InvalidParams.HostnameExceed")]
     {
