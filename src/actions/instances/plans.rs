@@ -34,11 +34,13 @@ pub async fn of(
 ) -> Result<Vec<DiskPlan>, Fault> {
     let mut plans = Vec::new();
     for mapping in images::mappings_of(tx, &[&image.image_id]).await? {
-        let key = inherited_key(tx, &mapping).await?;
-        let has_key = system.is_some_and(|disk| disk.kms_key_id.is_some());
-        if key.is_some() && !has_key && !image.is_public() && image.account_id != tx.account_id() {
-            // The key of a shared image is its owner's.
-            return Err(fault("InvalidParam.EncryptedMismatch"));
+        let mut key = inherited_key(tx, &mapping).await?;
+        // The key of a shared image is its owner's: another one takes its place.
+        if key.is_some() && !image.is_public() && image.account_id != tx.account_id() {
+            key = system.and_then(|disk| disk.kms_key_id.clone());
+            if key.is_none() {
+                return Err(fault("InvalidParam.EncryptedMismatch"));
+            }
         }
         plans.push(if mapping.disk_type == "system" {
             system.unwrap_or(&SystemDisk::default()).plan(image, key.as_ref())?

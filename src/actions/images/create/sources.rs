@@ -3,8 +3,8 @@
 use super::CreateImage;
 use crate::actions::disk_attachments::device;
 use crate::actions::snapshots::{may_be_snapshotted, snapshot_for_image};
-use crate::clock::Timestamp;
 use crate::api::common::check_kms_key;
+use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::images::{self, Image, Mapping};
 use crate::store::row_locks::{Mode, RowLocks};
