@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::actions::disk_changes::check_key_pair;
 use crate::api::action::{Action, Entry, write};
-use crate::api::common::Empty;
+use crate::api::common::{Empty, check_kms_key};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes::{self, History};
 use crate::store::disks::{self, Disk, Examined};
@@ -96,6 +96,7 @@ impl Action for AttachDisk {
         let instance = ready_instance(tx, &self.instance_id).await?;
         self.may_be_attached(&found, &instance)?;
         self.may_be_booted(tx, &found.disk).await?;
+        check_kms_key(tx, &found.disk.kms_key_id)?;
         let loser = self.loser(tx, &found, &instance).await?;
         let device = self.free_device(tx, &found.disk).await?;
         // Effect

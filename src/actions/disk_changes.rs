@@ -6,7 +6,7 @@ mod reset;
 use serde::Deserialize;
 
 use crate::api::action::{Action, Entry, write, write_once};
-use crate::api::common::{Empty, check_given, check_one_of};
+use crate::api::common::{Empty, check_given, check_kms_key, check_one_of};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes;
 use crate::store::disks::{self, Examined};
@@ -55,6 +55,7 @@ impl Action for ReInitDisk {
             return Err(fault("Operation.Conflict"));
         }
         may_be_reinitialised(&found)?;
+        check_kms_key(tx, &found.disk.kms_key_id)?;
         let disk = &found.disk;
         let source = disk.source_snapshot_id.as_str();
         if !source.is_empty() {

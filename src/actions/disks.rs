@@ -16,7 +16,7 @@ use crate::store::snapshots::{self, OfDisk};
 use crate::store::tx::Tx;
 use clone::CloneDisks;
 use create::CreateDisk;
-pub use create::{provisioned_iops, sizes, usable_source};
+pub use create::{key_of, provisioned_iops, sizes, usable_source};
 use describe::DescribeDisks;
 
 pub static ACTIONS: [Entry; 5] = [

@@ -1,26 +1,41 @@
-//! Instances, as far as disks need them: started, stopped and deleted here, made in `run`, described in `describe`; no SQL.
+//! Instances, as far as disks need them: started, stopped, rebooted and deleted here, made in `launch`; no SQL.
 
+mod address;
+mod create;
 mod describe;
+mod disk_params;
+mod launch;
+mod naming;
+mod plans;
 mod run;
+mod status;
 
 use serde::Deserialize;
 
 use crate::actions::disks::release;
 use crate::api::action::{Action, Entry, read, write, write_once};
-use crate::api::common::{Empty, spelled};
+use crate::api::common::{Empty, check_kms_key, spelled};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
+use crate::ids::IdKind;
 use crate::store::disks::{self, Examined};
 use crate::store::instances::{self, Instance};
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
+use create::CreateInstance;
 use describe::DescribeInstances;
+pub use describe::nominal;
+pub use launch::default_host_name;
+pub use plans::{encryption, inherited_key};
 use run::RunInstances;
-pub use run::{default_host_name, encryption, inherited_key};
+use status::DescribeInstanceStatus;
 
-pub static ACTIONS: [Entry; 5] = [
+pub static ACTIONS: [Entry; 8] = [
     write_once::<RunInstances>(),
+    write_once::<CreateInstance>(),
+    write::<RebootInstance>(),
+    read::<DescribeInstanceStatus>(),
     write::<StartInstance>(),
     write::<StopInstance>(),
     write::<DeleteInstance>(),
@@ -64,6 +79,7 @@ impl Action for StartInstance {
         if attached.iter().any(Examined::is_held_exclusively) {
             return Err(fault("Operation.Conflict"));
         }
+        check_keys(tx, &attached)?;
         // Effect
         let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
         change(tx, &instance, "Starting", "Not-applicable", due).await
@@ -76,6 +92,8 @@ impl Action for StartInstance {
 pub struct StopInstance {
     instance_id: String,
     stopped_mode: Option<String>,
+    #[serde(default)]
+    force_stop: bool,
     #[serde(default)]
     dry_run: bool,
 }
@@ -98,8 +116,10 @@ impl Action for StopInstance {
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
+        let attached = disks::of_instance(tx, &self.instance_id).await?;
+        check_keys(tx, &attached)?;
         let mode = self.mode().unwrap_or("KeepCharging");
-        let due = tx.now.plus_millis(tx.config().lifecycle.instance_stop_ms.into());
+        let due = tx.now.plus_millis(stopping(tx, self.force_stop));
         change(tx, &instance, "Stopping", mode, due).await
     }
 }
@@ -107,6 +127,46 @@ impl Action for StopInstance {
 impl StopInstance {
     fn mode(&self) -> Option<&'static str> {
         spelled(self.stopped_mode.as_deref(), &["StopCharging", "KeepCharging"])
+    }
+}
+
+/// The keys of all disks can decrypt.
+fn check_keys(tx: &Tx<'_>, attached: &[Examined]) -> Result<(), Fault> {
+    attached.iter().try_for_each(|found| check_kms_key(tx, &found.disk.kms_key_id))
+}
+
+/// How long an instance takes to stop: no time at all where it is as if its power were cut.
+fn stopping(tx: &Tx<'_>, force: bool) -> i64 {
+    if force { 0 } else { tx.config().lifecycle.instance_stop_ms.into() }
+}
+
+/// Stops an instance that is Running and starts it again; meanwhile it is Starting.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RebootInstance {
+    instance_id: String,
+    #[serde(default)]
+    force_stop: bool,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+impl Action for RebootInstance {
+    const NAME: &'static str = "RebootInstance";
+    type Response = Empty;
+
+    fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        let instance = find(tx, &self.instance_id).await?;
+        if instance.status != "Running" {
+            return Err(fault("IncorrectInstanceStatus"));
+        }
+        let starting = i64::from(tx.config().lifecycle.instance_start_ms);
+        let due = tx.now.plus_millis(stopping(tx, self.force_stop) + starting);
+        change(tx, &instance, "Starting", "Not-applicable", due).await
     }
 }
 
@@ -132,12 +192,19 @@ pub struct DeleteInstance {
     #[serde(default)]
     force: bool,
     #[serde(default)]
+    terminate_subscription: bool,
+    #[serde(default)]
     dry_run: bool,
 }
 
 impl Action for DeleteInstance {
     const NAME: &'static str = "DeleteInstance";
     type Response = Empty;
+
+    fn check(&self) -> Result<(), Fault> {
+        let is_id = self.instance_id.starts_with(IdKind::Instance.prefix());
+        if is_id { Ok(()) } else { Err(Fault::invalid("InstanceId")) }
+    }
 
     fn row_locks(&self) -> RowLocks {
         RowLocks::exclusive(&self.instance_id)
@@ -153,6 +220,9 @@ impl Action for DeleteInstance {
         if bool::from(instance.deletion_protection) {
             let why = "Deletion protection of the instance is on.";
             return Err(fault("InvalidOperation.DeletionProtection").with(why));
+        }
+        if instance.instance_charge_type == "PrePaid" && !self.terminate_subscription {
+            return Err(fault("ChargeTypeViolation"));
         }
         match instance.status.as_str() {
             "Stopped" => {}

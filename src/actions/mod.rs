@@ -1,5 +1,6 @@
 //! The domain, one family a file, each read top to bottom; no SQL, no transport.
 
+pub mod account;
 pub mod auto_snapshot_policies;
 pub mod disk_attachments;
 pub mod disk_changes;
@@ -9,6 +10,7 @@ pub mod image_copies;
 pub mod image_shares;
 pub mod images;
 pub mod instances;
+pub mod neighbours;
 pub mod policy_associations;
 pub mod regions;
 pub mod snapshot_copies;

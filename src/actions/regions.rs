@@ -13,7 +13,8 @@ pub static ACTIONS: [Entry; 2] = [read::<DescribeRegions>(), read::<DescribeZone
 const LANGUAGES: [&str; 7] = ["zh-cn", "zh-tw", "en-us", "ja", "fr", "de", "ko"];
 const DISK_CATEGORIES: [&str; 6] =
     ["cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency", "cloud"];
-const INSTANCE_TYPES: [&str; 4] = ["ecs.g7.large", "ecs.g7.xlarge", "ecs.c7.large", "ecs.t6-c1m1.large"];
+/// The types that are told where types are listed; any other of their form is taken as well.
+pub const INSTANCE_TYPES: [&str; 4] = ["ecs.g7.large", "ecs.g7.xlarge", "ecs.c7.large", "ecs.t6-c1m1.large"];
 const INSTANCE_FAMILIES: [&str; 3] = ["ecs.g7", "ecs.c7", "ecs.t6"];
 
 /// Lists the regions.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::actions::snapshot_copies::ARCHIVE;
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
 use crate::api::common::{
-    Empty, Tag, check_given, check_one_of, check_tag_quota, deleted_already, is_description, is_name, tags_to_set,
+    Empty, Tag, check_given, check_kms_key, check_one_of, check_tag_quota, deleted_already, is_description, is_name,
+    tags_to_set,
 };
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
@@ -200,7 +201,7 @@ pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
     if !disk.is_essd_family() && found.unfinished_snapshots > 0 {
         return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
     }
-    Ok(())
+    check_kms_key(tx, &disk.kms_key_id)
 }
 
 /// Deletes a snapshot; with Force also one that disks were made from. One that is still being made is cancelled.

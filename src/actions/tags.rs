@@ -1,4 +1,7 @@
-//! Tags of all resources: set, removed and listed; no SQL, no transport.
+//! Tags of all resources: set, removed and listed; the older actions in `older`, resource groups in `groups`; no SQL.
+
+mod groups;
+mod older;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,8 +12,19 @@ use crate::api::common::{Empty, Tag, check_tag_quota, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::store::tags::{self, Listed, Query, ResourceType};
 use crate::store::tx::Tx;
+use groups::JoinResourceGroup;
+use older::{AddTags, DescribeResourceByTags, DescribeTags, RemoveTags};
 
-pub static ACTIONS: [Entry; 3] = [write::<TagResources>(), write::<UntagResources>(), read::<ListTagResources>()];
+pub static ACTIONS: [Entry; 8] = [
+    write::<TagResources>(),
+    write::<UntagResources>(),
+    read::<ListTagResources>(),
+    write::<AddTags>(),
+    write::<RemoveTags>(),
+    read::<DescribeTags>(),
+    read::<DescribeResourceByTags>(),
+    write::<JoinResourceGroup>(),
+];
 
 const MOST_RESOURCES: usize = 50;
 const MOST_TAGS: usize = 20;
@@ -36,12 +50,47 @@ const FOREIGN_TYPES: [&str; 14] = [
 ];
 
 fn resource_type(name: &str) -> Result<ResourceType, Fault> {
+    known_type(name)?.ok_or_else(|| fault("InvalidResourceId.NotSupported"))
+}
+
+/// A type that ECS tags; `None` for one that this daemon does not have.
+fn known_type(name: &str) -> Result<Option<ResourceType>, Fault> {
     let lower = name.to_ascii_lowercase();
     match ResourceType::find(&lower) {
-        Some(found) => Ok(found),
-        None if FOREIGN_TYPES.contains(&lower.as_str()) => Err(fault("InvalidResourceId.NotSupported")),
-        None => Err(fault("InvalidResourceType.NotFound")),
+        None if !FOREIGN_TYPES.contains(&lower.as_str()) => Err(fault("InvalidResourceType.NotFound")),
+        found => Ok(found),
     }
+}
+
+/// Tags to be set, with what only the actions of this family refuse.
+fn pairs_to_set(tags: &[Tag]) -> Result<Vec<(String, String)>, Fault> {
+    if tags.iter().any(|tag| tag.key.is_none()) {
+        return Err(fault("InvalidTag.Mismatch"));
+    }
+    let pairs = tags_to_set(tags)?;
+    let is_again = |(i, (key, _)): (usize, &(String, String))| {
+        pairs[..i].iter().any(|(other, _)| other.to_lowercase() == key.to_lowercase())
+    };
+    if pairs.iter().enumerate().any(is_again) { Err(fault("TagKey.Duplication")) } else { Ok(pairs) }
+}
+
+/// Sets tags on resources of the caller's: all or none.
+async fn set_on(
+    tx: &mut Tx<'_>,
+    kind: ResourceType,
+    resource_ids: &[String],
+    pairs: &[(String, String)],
+) -> Result<(), Fault> {
+    for resource_id in resource_ids {
+        let Some(found) = tags::resource(tx, kind, resource_id).await? else {
+            return Err(fault("InvalidResourceId.NotFound"));
+        };
+        let known = tags::of_all(tx, &[resource_id]).await?.remove(resource_id).unwrap_or_default();
+        let added = pairs.iter().filter(|(key, _)| !known.iter().any(|tag| tag.tag_key == *key)).count();
+        check_tag_quota(tx, known.len() + added)?;
+        tags::set(tx, &found.tagged(kind, resource_id), pairs).await?;
+    }
+    Ok(())
 }
 
 fn check_resources(ids: &[String]) -> Result<(), Fault> {
@@ -76,22 +125,18 @@ impl Action for TagResources {
             1..=MOST_TAGS => {}
             _ => return Err(fault("NumberExceed.Tags")),
         }
-        tags_to_set(&self.tag).map(drop)
+        pairs_to_set(&self.tag).map(drop)
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        let (kind, pairs) = (resource_type(&self.resource_type)?, tags_to_set(&self.tag)?);
-        for resource_id in &self.resource_id {
-            let Some(found) = tags::resource(tx, kind, resource_id).await? else {
-                return Err(fault("InvalidResourceId.NotFound"));
-            };
-            let known = tags::of_all(tx, &[resource_id]).await?.remove(resource_id).unwrap_or_default();
-            let added = pairs.iter().filter(|(key, _)| !known.iter().any(|tag| tag.tag_key == *key)).count();
-            check_tag_quota(tx, known.len() + added)?;
-            tags::set(tx, &found.tagged(kind, resource_id), &pairs).await?;
-        }
+        let kind = resource_type(&self.resource_type)?;
+        set_on(tx, kind, &self.resource_id, &pairs_to_set(&self.tag)?).await?;
         Ok(Empty {})
     }
+}
+
+fn tag_of(key: &str) -> Tag {
+    Tag { key: Some(key.to_owned()), value: None }
 }
 
 /// Removes tags from up to fifty resources: those named, or all.
@@ -119,7 +164,8 @@ impl Action for UntagResources {
             (0, false) => Err(fault("MissingParameter.Tags")),
             (1.., true) => Err(fault("Param.Conflict")),
             (count, _) if count > MOST_TAGS => Err(fault("NumberExceed.Tags")),
-            _ => Ok(()),
+            // A key that could not be set is none to be removed.
+            _ => tags_to_set(&self.tag_key.iter().map(|key| tag_of(key)).collect::<Vec<_>>()).map(drop),
         }
     }
 
@@ -206,6 +252,8 @@ impl Action for ListTagResources {
         if self.tag.iter().any(|tag| tag.key.is_none()) {
             return Err(fault("InvalidTag.Mismatch"));
         }
+        // A key or value that could not be set is none to look for.
+        tags_to_set(&self.tag)?;
         if self.tag_filter.len() > 5 || self.tag_filter.iter().any(|filter| filter.tag_key.is_none()) {
             return Err(fault("InvalidTagFilter.Malformed"));
         }
@@ -217,6 +265,11 @@ impl Action for ListTagResources {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<TagList, Fault> {
         let kind = resource_type(&self.resource_type)?;
+        for resource_id in &self.resource_id {
+            if tags::resource(tx, kind, resource_id).await?.is_none() {
+                return Err(fault("InvalidResourceId.NotFound"));
+            }
+        }
         let by_tag =
             self.tag.iter().map(|tag| (tag.key.clone().unwrap_or_default(), Vec::from_iter(tag.value.clone())));
         let by_filter = self.tag_filter.iter();

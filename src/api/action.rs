@@ -47,6 +47,9 @@ pub trait Action: DeserializeOwned + Send + Sync + 'static {
         Ok(())
     }
 
+    /// Learns the address by which the caller reached the daemon, `host:port`, before anything else.
+    fn reached_at(&mut self, _host: &str) {}
+
     /// The rows that the parameters name and the call must have for itself; taken before `run`, all or none.
     fn row_locks(&self) -> RowLocks {
         RowLocks::none()
@@ -75,6 +78,8 @@ pub struct Call {
     pub caller: Caller,
     pub format: Format,
     pub request_id: String,
+    /// Host and port by which the caller reached the daemon, as far as it said.
+    pub host: Option<String>,
 }
 
 /// The rendered answer of a call.
@@ -122,6 +127,12 @@ pub const fn read<A: Action>() -> Entry {
         parameters: probe::names::<A>,
         serve: |app, call| Box::pin(call::read::<A>(app, call)),
     }
+}
+
+/// An action of another API on the same endpoint that changes nothing.
+#[must_use]
+pub const fn read_in<A: Action>(version: &'static str) -> Entry {
+    Entry { version, ..read::<A>() }
 }
 
 /// An action that changes something.

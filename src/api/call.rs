@@ -75,7 +75,11 @@ pub async fn write_once<A: Idempotent>(app: Arc<App>, call: Call) -> Result<Vec<
 
 /// Reads and checks the parameters; finds out for whom and where the call is.
 fn prepare<A: Action>(app: &App, call: &Call) -> Result<(A, Context), Fault> {
-    let action: A = params::parse(&call.params).map_err(|error| refusal::<A>(error))?;
+    let mut action: A = params::parse(&call.params).map_err(|error| refusal::<A>(error))?;
+    match &call.host {
+        Some(host) => action.reached_at(host),
+        None => action.reached_at(&app.config.listen.to_string()),
+    }
     let region = named_region::<A>(app, &call.params)?;
     action.check()?;
     Ok((action, Context { account_id: Arc::clone(&call.caller.account_id), region }))

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::config::Unknown;
+use crate::config::{KmsKeyState, Unknown};
 use crate::faults::{Fault, fault};
 use crate::store::filter::{Cursor, Listed, Listing, Page, Start};
 use crate::store::tags::TagRow;
@@ -239,6 +239,27 @@ fn is_address(text: &str) -> bool {
 /// Control characters that XML cannot carry are refused wherever text is stored (decision 31).
 fn has_control(text: &str) -> bool {
     text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// Refuses a key that cannot encrypt or decrypt, decision 90; empty is the service's default key, which always can.
+///
+/// # Errors
+/// `InvalidParameter.KMSKeyId.NotFound`, `InvalidParameter.KMSKeyId.CMKNotEnabled`,
+/// `InvalidParameter.KMSKeyId.CMKUnauthorized`, `InvalidKMSKeyId.NotSymmetric`.
+pub fn check_kms_key(tx: &Tx<'_>, kms_key_id: &str) -> Result<(), Fault> {
+    let keys = &tx.config().kms_keys;
+    if kms_key_id.is_empty() || keys.is_empty() {
+        return Ok(());
+    }
+    let is_callers = |account: &String| account == tx.account_id();
+    let found = keys.iter().find(|key| key.id == kms_key_id && key.account.as_ref().is_none_or(is_callers));
+    match found {
+        None => Err(fault("InvalidParameter.KMSKeyId.NotFound")),
+        Some(key) if key.state != KmsKeyState::Enabled => Err(fault("InvalidParameter.KMSKeyId.CMKNotEnabled")),
+        Some(key) if !key.tagged => Err(fault("InvalidParameter.KMSKeyId.CMKUnauthorized")),
+        Some(key) if !key.symmetric => Err(fault("InvalidKMSKeyId.NotSymmetric")),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Refuses with `code` where a value is given that `is_fine` does not like.

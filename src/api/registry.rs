@@ -23,6 +23,8 @@ static FAMILIES: &[&[Entry]] = &[
     &actions::tags::ACTIONS,
     &actions::regions::ACTIONS,
     &actions::tasks::ACTIONS,
+    &actions::account::ACTIONS,
+    &actions::neighbours::ACTIONS,
 ];
 
 /// The action of this name in this version of the API.

@@ -99,6 +99,24 @@ pub async fn find_for_engine(tx: &mut Tx<'_>, instance_id: &str) -> Result<Optio
     Ok(found.fetch_optional(tx.conn()).await?)
 }
 
+/// Whether an instance of the caller's in this region has this private address.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn has_address(tx: &mut Tx<'_>, region_id: &str, address: &str) -> Result<bool, Fault> {
+    let account_id = tx.account_id().to_owned();
+    let found: i64 = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM instances
+             WHERE account_id = $1 AND region_id = $2 AND private_ip_address = $3)",
+    )
+    .bind(account_id)
+    .bind(region_id)
+    .bind(address)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(found != 0)
+}
+
 /// Stores a new instance.
 ///
 /// # Errors

@@ -37,7 +37,8 @@ impl ResourceType {
     }
 
     /// The table of such resources and the column of their ids.
-    const fn table(self) -> (&'static str, &'static str) {
+    #[must_use]
+    pub const fn table(self) -> (&'static str, &'static str) {
         match self {
             Self::Instance => ("instances", "instance_id"),
             Self::Disk => ("disks", "disk_id"),
@@ -69,6 +70,11 @@ impl<'a> Tagged<'a> {
     pub fn new(resource_type: ResourceType, subject: Subject<'a>, creation_time: Timestamp) -> Self {
         let Subject { account_id, region_id, resource_id } = subject;
         Self { resource_type, resource_id, account_id, region_id, creation_time }
+    }
+
+    #[must_use]
+    pub fn subject(&self) -> Subject<'a> {
+        Subject { account_id: self.account_id, region_id: self.region_id, resource_id: self.resource_id }
     }
 }
 

@@ -1,22 +1,19 @@
 //! The gateway's checks between a request and an action, in their fixed order; never knows what an action does.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::OnceLock;
-
-use serde::Deserialize;
-
 use super::credentials::Caller;
 use super::request::{Received, authorization};
 use super::signature_v1;
 use super::signature_v3::{self, Authorization, Signed};
 use crate::App;
-use crate::api::action::{ECS, Entry};
+use crate::api::action::Entry;
 use crate::api::registry;
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 
 /// How far a client's clock may be off, either way: the window of the vendor's gateway.
 const SKEW_MS: i64 = 15 * 60 * 1_000;
+/// Honest about an action that the vendor may have.
+const NOT_EMULATED: &str = " snapshotd does not emulate this action.";
 
 /// How a request says who sent it.
 enum Scheme<'a> {
@@ -66,7 +63,8 @@ impl<'a> Claim<'a> {
             return Err(fault("InvalidVersion"));
         }
         let action = self.action.ok_or_else(|| Fault::missing("Action"))?;
-        let entry = registry::find(version, action).ok_or_else(|| unknown_action(version, action))?;
+        let entry =
+            registry::find(version, action).ok_or_else(|| fault("InvalidAction.NotFound").with(NOT_EMULATED))?;
         let proof = Proof::of(&self.scheme, request)?;
         let key = app.credentials.find(proof.key_id, proof.token)?;
         check_time(app, proof.time()?)?;
@@ -177,38 +175,4 @@ fn check_time(app: &App, text: &str) -> Result<(), Fault> {
         return Err(fault("InvalidTimeStamp.Expired"));
     }
     Ok(())
-}
-
-fn unknown_action(version: &str, action: &str) -> Fault {
-    let is_vendors = version == ECS && vendor_actions().contains(action);
-    let note = if is_vendors { " snapshotd does not emulate this action." } else { "" };
-    fault("InvalidAction.NotFound").with(note)
-}
-
-/// The actions that the vendor has, emulated here or not.
-fn vendor_actions() -> &'static HashSet<String> {
-    #[derive(Deserialize)]
-    struct Listed {
-        exists: bool,
-    }
-    static ACTIONS: OnceLock<HashSet<String>> = OnceLock::new();
-    ACTIONS.get_or_init(|| {
-        let listed: HashMap<String, Listed> =
-            serde_json::from_str(include_str!("../../contract/actions.json")).expect("embedded and checked by a test");
-        listed.into_iter().filter(|(_, action)| action.exists).map(|(name, _)| name).collect()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_action_that_is_the_vendors_but_not_ours_is_said_to_be_so() {
-        let says_so = |version, action| unknown_action(version, action).resolve(action).message.contains("snapshotd");
-        assert!(says_so(ECS, "CreateSnapshot"));
-        assert!(!says_so(ECS, "CreateNothing") && !says_so("2015-04-01", "CreateSnapshot"));
-        // Listed by the contract as one that the vendor never had.
-        assert!(!says_so(ECS, "ImportSnapshot"));
-    }
 }

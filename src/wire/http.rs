@@ -73,7 +73,8 @@ async fn serve(app: Arc<App>, request: Request, reply: &mut Reply) -> Result<Vec
     }
     let (entry, caller) = claim.admit(&app, &received)?;
     let request_id = reply.request_id.clone();
-    let call = Call { params: received.params, caller, format: reply.format, request_id };
+    let host = reply.host.as_ref().and_then(|host| host.to_str().ok()).map(str::to_owned);
+    let call = Call { params: received.params, caller, format: reply.format, request_id, host };
     entry.serve(app, call).await
 }
 

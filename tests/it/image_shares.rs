@@ -195,7 +195,9 @@ async fn an_encrypted_image_is_shared_only_with_a_key_of_its_own_and_one_disk() 
     other("CopyImage", &[id]).await.refused(403, "OperationDeined.EncryptedSnapshot");
     other("CopyImage", &[id, ("Encrypted", "true"), ("KMSKeyId", "key-2")]).await.accepted();
     let run = [id, ("InstanceType", "ecs.g7.large")];
-    other("RunInstances", &run).await.refused(400, "InvalidParam.EncryptedMismatch");
+    for action in ["RunInstances", "CreateInstance"] {
+        other(action, &run).await.refused(400, "InvalidParam.EncryptedMismatch");
+    }
     let own_key = [("SystemDisk.Encrypted", "true"), ("SystemDisk.KMSKeyId", "key-2")];
     other("RunInstances", &[&run[..], &own_key].concat()).await.accepted();
     let (system, disk) = (system_snapshot(&app).await, app.attached_disk().await);

@@ -1,20 +1,24 @@
 //! The instance family: run, stopped, started and deleted, with the disks that come and go with an instance.
 
+mod codes;
+mod created;
+mod listed;
+
 use serde_json::Value;
 
 use crate::support::answer::{column, text};
 use crate::support::{OTHER_KEY, OTHER_REGION, TestApp};
 
-const IMAGE: (&str, &str) = ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd");
-const TYPE: (&str, &str) = ("InstanceType", "ecs.g7.large");
+pub const IMAGE: (&str, &str) = ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd");
+pub const TYPE: (&str, &str) = ("InstanceType", "ecs.g7.large");
 
-async fn run(app: &TestApp, more: &[(&str, &str)]) -> Vec<String> {
+pub async fn run(app: &TestApp, more: &[(&str, &str)]) -> Vec<String> {
     let body = app.ok("RunInstances", &[&[IMAGE, TYPE], more].concat()).await;
     let ids = body.pointer("/InstanceIdSets/InstanceIdSet").and_then(Value::as_array).expect("ids");
     ids.iter().map(|id| id.as_str().expect("an id").to_owned()).collect()
 }
 
-async fn shown(app: &TestApp, instance_id: &str) -> Value {
+pub async fn shown(app: &TestApp, instance_id: &str) -> Value {
     let body = app.ok("DescribeInstances", &[("InstanceIds", &format!("[\"{instance_id}\"]"))]).await;
     body.pointer("/Instances/Instance/0").cloned().unwrap_or_default()
 }

@@ -22,3 +22,18 @@ async fn the_zones_of_a_region_are_its_own() {
     assert!(!zones.is_empty() && zones.iter().all(|zone| zone.starts_with(REGION)), "{zones:?}");
     app.refused("DescribeZones", &[("RegionId", "nowhere")], 404, "InvalidRegionId.NotFound").await;
 }
+
+#[tokio::test]
+async fn each_code_of_the_lists_has_its_condition() {
+    let app = TestApp::new().await;
+    for (action, param, status, code) in [
+        ("DescribeRegions", ("InstanceChargeType", "free"), 403, "Invalid.InstanceChargeType"),
+        ("DescribeRegions", ("ResourceType", "moon"), 404, "InvalidResourceType.NotFound"),
+        ("DescribeRegions", ("AcceptLanguage", "la"), 404, "InvalidAcceptLanguage.NotFound"),
+        ("DescribeZones", ("InstanceChargeType", "free"), 404, "InvalidInstanceChargeType.NotFound"),
+        ("DescribeZones", ("SpotStrategy", "free"), 400, "InvalidSpotStrategy"),
+        ("DescribeZones", ("AcceptLanguage", "la"), 404, "InvalidAcceptLanguage.NotFound"),
+    ] {
+        app.refused(action, &[param], status, code).await;
+    }
+}

@@ -8,7 +8,7 @@ use crate::actions::disks::{release, sizes};
 use crate::actions::images::{ARCHITECTURES, platform};
 use crate::actions::instances::{default_host_name, encryption, inherited_key};
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{check_given, check_one_of};
+use crate::api::common::{check_given, check_kms_key, check_one_of};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::{self, Disk, Examined, changes};
@@ -251,7 +251,9 @@ impl ReplaceSystemDisk {
             Some(mapping) => inherited_key(tx, mapping).await?,
             None => None,
         };
-        let (encrypted, kms_key_id) = encryption(self.encrypted.then_some(true), self.kms_key_id.as_deref(), key)?;
+        let (encrypted, kms_key_id) =
+            encryption(self.encrypted.then_some(true), self.kms_key_id.as_ref(), key.as_ref())?;
+        check_kms_key(tx, &kms_key_id)?;
         if encrypted && old.category == "cloud" {
             return Err(fault("NotSupportSnapshotEncrypted.DiskCategory"));
         }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::hold_while_rewritten;
 use crate::actions::tasks::{Progress, ProgressSet};
 use crate::api::action::Action;
-use crate::api::common::Empty;
+use crate::api::common::{Empty, check_kms_key};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
@@ -147,6 +147,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
         return Err(fault("OperationDenied"));
     }
     may_be_reset(&found)?;
+    check_kms_key(tx, &found.disk.kms_key_id)?;
     if !source.snapshot.is_accomplished() {
         return Err(fault("InvalidSnapshotId.NotReady"));
     }

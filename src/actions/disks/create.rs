@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments;
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, check_tag_quota, is_description, is_name, tags_to_set};
+use crate::api::common::{Tag, check_given, check_kms_key, check_tag_quota, is_description, is_name, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::regions::Region;
@@ -233,6 +233,7 @@ impl CreateDisk {
         };
         let size = self.size_of(level, source)?;
         let (encrypted, kms_key_id) = self.encryption(source)?;
+        check_kms_key(tx, &kms_key_id)?;
         let is_attached = self.instance_id.is_some();
         Ok(Disk {
             disk_id: tx.new_id(IdKind::Disk, region.id),
@@ -298,8 +299,19 @@ impl CreateDisk {
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
         }
         let encrypted = inherited.is_some() || self.encrypted.unwrap_or(false);
-        let inherited_key = inherited.map(|snapshot| snapshot.kms_key_id.clone());
-        Ok((encrypted, self.kms_key_id.clone().or(inherited_key).unwrap_or_default()))
+        let inherited_key = inherited.map(|snapshot| &snapshot.kms_key_id);
+        Ok((encrypted, key_of(self.kms_key_id.as_ref(), inherited_key)?))
+    }
+}
+
+/// The key of a disk: that of what it is made from, which no other may replace (decision 91), else the one given.
+///
+/// # Errors
+/// 400 `InvalidKmsKeyId.NotMatchSnapshot`.
+pub fn key_of(given: Option<&String>, inherited: Option<&String>) -> Result<String, Fault> {
+    match (given, inherited) {
+        (Some(given), Some(inherited)) if given != inherited => Err(fault("InvalidKmsKeyId.NotMatchSnapshot")),
+        (given, inherited) => Ok(inherited.or(given).cloned().unwrap_or_default()),
     }
 }
 

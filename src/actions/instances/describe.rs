@@ -19,6 +19,8 @@ const MOST_IDS: usize = 100;
 const STATUSES: [&str; 5] = ["Pending", "Running", "Starting", "Stopping", "Stopped"];
 const CHARGE_TYPES: [&str; 2] = ["PrePaid", "PostPaid"];
 const TIMES: [&str; 4] = [CREATION[0], CREATION[1], "ExpiredStartTime", "ExpiredEndTime"];
+const NETWORKS: [&str; 2] = ["vpc", "classic"];
+const INTERNET_CHARGE: &str = "PayByTraffic";
 const NEVER: &str = "2099-12-31T15:59Z";
 
 /// Lists instances, newest first; all filters have to match.
@@ -36,6 +38,17 @@ pub struct DescribeInstances {
     next_token: Option<String>,
     max_results: Option<i64>,
     private_ip_addresses: Option<JsonList<String>>,
+    inner_ip_addresses: Option<JsonList<String>>,
+    public_ip_addresses: Option<JsonList<String>>,
+    eip_addresses: Option<JsonList<String>>,
+    rdma_ip_addresses: Option<JsonList<String>>,
+    #[serde(default)]
+    ipv6_address: Vec<String>,
+    hpc_cluster_id: Option<String>,
+    instance_network_type: Option<String>,
+    internet_charge_type: Option<String>,
+    io_optimized: Option<bool>,
+    device_available: Option<bool>,
     instance_charge_type: Option<String>,
     instance_name: Option<String>,
     image_id: Option<String>,
@@ -63,6 +76,9 @@ impl Action for DescribeInstances {
         }
         check_one_of(self.status.as_deref(), &STATUSES, "InvalidStatus.NotFound")?;
         check_one_of(self.instance_charge_type.as_deref(), &CHARGE_TYPES, "InvalidInstanceChargeType.NotFound")?;
+        check_one_of(self.instance_network_type.as_deref(), &NETWORKS, "InvalidNetworkType.NotFound")?;
+        let charges = [INTERNET_CHARGE, "PayByBandwidth"];
+        check_one_of(self.internet_charge_type.as_deref(), &charges, "InvalidInternetChargeType.ValueNotSupported")?;
         let reasons = ["financial", "security", "recycling", "dedicatedhostfinancial", "refunded"];
         check_one_of(self.lock_reason.as_deref(), &reasons, "InvalidLockReason.NotFound")?;
         check_filters(&self.filter, &TIMES, &[])?;
@@ -136,16 +152,29 @@ impl DescribeInstances {
         if let Some(name) = &self.instance_name {
             filter.like("instance_name", name);
         }
-        if self.lock_reason.is_some() {
-            // No instance is locked for a reason.
-            filter.condition("1 = 0", []);
-        }
         narrow_by_creation(&mut filter, &instances::SOURCE, &self.filter);
-        // No instance ever expires.
-        if self.filter.iter().any(|filter| filter.key == "ExpiredEndTime") {
+        if self.asks_for_what_none_has() {
             filter.condition("1 = 0", []);
         }
         filter
+    }
+
+    /// Stubs are all alike: none is locked, expires, has a public address or another network than the private one.
+    fn asks_for_what_none_has(&self) -> bool {
+        let addresses =
+            [&self.inner_ip_addresses, &self.public_ip_addresses, &self.eip_addresses, &self.rdma_ip_addresses];
+        let is_other = |value: &Option<String>, of_all: &str| {
+            value.as_ref().is_some_and(|value| !value.eq_ignore_ascii_case(of_all))
+        };
+        self.lock_reason.is_some()
+            || self.hpc_cluster_id.is_some()
+            || self.filter.iter().any(|filter| filter.key == "ExpiredEndTime")
+            || addresses.iter().any(|list| list.is_some())
+            || !self.ipv6_address.is_empty()
+            || is_other(&self.instance_network_type, NETWORKS[0])
+            || is_other(&self.internet_charge_type, INTERNET_CHARGE)
+            || self.io_optimized == Some(false)
+            || self.device_available == Some(false)
     }
 }
 
@@ -257,8 +286,8 @@ impl Item {
             os_type: os_type.to_owned(),
             os_name: os_name.to_owned(),
             os_name_en: os_name.to_owned(),
-            instance_network_type: "vpc",
-            internet_charge_type: "PayByTraffic",
+            instance_network_type: NETWORKS[0],
+            internet_charge_type: INTERNET_CHARGE,
             io_optimized: true,
             recyclable: false,
             device_available: true,
@@ -295,7 +324,8 @@ impl Item {
 }
 
 /// Processors and MiB that the name of a type tells: `ecs.g7.2xlarge` has 8, and the g series 4 GiB for each.
-fn nominal(instance_type: &str) -> (i64, i64) {
+#[must_use]
+pub fn nominal(instance_type: &str) -> (i64, i64) {
     let mut parts = instance_type.split('.').skip(1);
     let (family, size) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let cpu = match size.strip_suffix("xlarge") {

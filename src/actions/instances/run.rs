@@ -1,27 +1,21 @@
-//! RunInstances: stubs with their system and data disks; everything about network, stock and price is taken as given.
-
-mod plans;
+//! RunInstances: several instances at once, started as they are made.
 
 use serde::{Deserialize, Serialize};
 
+use super::disk_params::{DataDisk, SystemDisk};
+use super::launch::{self, Launch};
+use super::naming;
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, tags_to_set};
+use crate::api::common::Tag;
 use crate::faults::{Fault, fault};
-use crate::ids::IdKind;
-use crate::store::disks;
-use crate::store::images::{self, Image};
-use crate::store::instances::{self, Instance};
-use crate::store::policy_associations;
-use crate::store::row_locks::{Mode, RowLocks};
-use crate::store::tags::{self, ResourceType, Tagged};
+use crate::store::row_locks::RowLocks;
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-use plans::{DataDisk, SystemDisk};
-pub use plans::{encryption, inherited_key};
 
 /// Makes and starts instances.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the vendor's call has so many")]
 pub struct RunInstances {
     image_id: Option<String>,
     image_family: Option<String>,
@@ -30,6 +24,15 @@ pub struct RunInstances {
     instance_name: Option<String>,
     description: Option<String>,
     host_name: Option<String>,
+    #[serde(default)]
+    host_names: Vec<String>,
+    #[serde(default)]
+    unique_suffix: bool,
+    password: Option<String>,
+    #[serde(default)]
+    password_inherit: bool,
+    user_data: Option<String>,
+    io_optimized: Option<String>,
     amount: Option<i64>,
     min_amount: Option<i64>,
     instance_charge_type: Option<String>,
@@ -66,6 +69,9 @@ struct InstanceIdSets {
 }
 
 const MOST_INSTANCES: i64 = 100;
+const MOST_TAGS: usize = 20;
+const LONGEST_NAME: usize = 128;
+const LONGEST_HOST_NAME: usize = 64;
 
 impl Action for RunInstances {
     const NAME: &'static str = "RunInstances";
@@ -84,23 +90,22 @@ impl Action for RunInstances {
         if self.min_amount.is_some_and(|least| !(1..=amount).contains(&least)) {
             return Err(fault("InvalidMinAmount.Malformed"));
         }
-        match (&self.image_id, &self.image_family) {
-            (Some(_), Some(_)) => return Err(fault("UnexpectedImageFamily.ImageIdSupplied")),
-            (None, None) => return Err(Fault::missing("ImageId")),
-            _ => {}
+        // One address is one instance's.
+        if self.private_ip_address.is_some() && amount > 1 {
+            return Err(fault("InvalidPrivateIpAddress.Duplicated"));
         }
-        check_given(self.instance_name.as_deref(), is_instance_name, "InvalidInstanceName.Malformed")?;
-        check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
-        let charges = ["prepaid", "postpaid"];
-        check_one_of(self.instance_charge_type.as_deref(), &charges, "InvalidParameter")
-            .map_err(|_| Fault::invalid("InstanceChargeType"))?;
-        plans::check(self.system_disk.as_ref(), &self.data_disk)?;
-        tags_to_set(&self.tag).map(drop)
+        if self.tag.len() > MOST_TAGS {
+            return Err(fault("InvalidTagCount"));
+        }
+        if self.tag.iter().any(|tag| tag.key.is_none()) {
+            return Err(fault("InvalidTag.Mismatch"));
+        }
+        self.check_names(amount)?;
+        self.launch().check()
     }
 
     fn row_locks(&self) -> RowLocks {
-        let sources = self.data_disk.iter().filter_map(DataDisk::source);
-        sources.fold(RowLocks::none(), |locks, id| locks.and(id, Mode::Shared))
+        self.launch().row_locks()
     }
 
     fn is_dry_run(&self) -> bool {
@@ -109,45 +114,21 @@ impl Action for RunInstances {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Started, Fault> {
         // Checks
-        let image = self.image(tx).await?;
-        let region = tx.region_of(Some(image.region_id.as_str()).filter(|_| !image.is_public()));
-        let zone_id = match &self.zone_id {
-            Some(zone) if region.has_zone(zone) => zone.clone(),
-            Some(_) => return Err(fault("InvalidZoneId.NotFound")),
-            None => region.zones().next().unwrap_or_default(),
-        };
-        let tags = tags_to_set(&self.tag)?;
-        check_tag_quota(tx, tags.len())?;
-        let plans = plans::of(tx, (region.id, &image), self.system_disk.as_ref(), &self.data_disk).await?;
+        let launch = self.launch();
+        let planned = launch.plan(tx).await?;
         // Effect
-        let mut ids = Vec::new();
-        for _ in 0..self.amount.unwrap_or(1) {
-            let instance = self.instance_of(tx, region.id, &zone_id, &image);
-            instances::insert(tx, &instance).await?;
-            let tagged = Tagged::new(ResourceType::Instance, instance.subject(), instance.creation_time);
-            tags::set(tx, &tagged, &tags).await?;
-            for plan in &plans {
-                let disk = plan.disk_of(tx, &instance);
-                disks::insert(tx, &disk).await?;
-                disks::attach(tx, &disk.disk_id, &instance.instance_id, &plan.device).await?;
-                let tagged = Tagged::new(ResourceType::Disk, disk.subject(), disk.creation_time);
-                tags::set(tx, &tagged, &tags).await?;
-                if let Some(policy_id) = &plan.auto_snapshot_policy_id {
-                    policy_associations::apply(tx, policy_id, &disk).await?;
-                }
-            }
-            let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
+        let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
+        let mut instance_id_set = Vec::new();
+        for index in 0..self.amount.unwrap_or(1) {
+            let (instance_name, host_name) = self.names(index)?;
+            let (instance_name, host_name) = (instance_name.as_deref(), host_name.as_deref());
+            let named = Launch { instance_name, host_name, ..self.launch() };
+            let instance = named.make(tx, &planned, "Pending").await?;
             timers::set(tx, TimerKind::InstanceFinish, &instance.instance_id, due).await?;
-            ids.push(instance.instance_id);
+            instance_id_set.push(instance.instance_id);
         }
-        Ok(Started { instance_id_sets: InstanceIdSets { instance_id_set: ids } })
+        Ok(Started { instance_id_sets: InstanceIdSets { instance_id_set } })
     }
-}
-
-/// The host name of an instance that was given none.
-#[must_use]
-pub fn default_host_name(instance_id: &str) -> String {
-    instance_id.replace('-', "") + "Z"
 }
 
 impl Idempotent for RunInstances {
@@ -157,56 +138,63 @@ impl Idempotent for RunInstances {
 }
 
 impl RunInstances {
-    async fn image(&self, tx: &mut Tx<'_>) -> Result<Image, Fault> {
-        let found = match (&self.image_id, &self.image_family) {
-            (Some(id), _) => images::find(tx, id).await?.map(|found| found.image),
-            (None, Some(family)) => match images::newest_of_family(tx, family).await? {
-                None => return Err(fault("InvalidImageFamily.MissingAvailableImage")),
-                found => found,
-            },
-            (None, None) => None,
-        };
-        let image = found.ok_or_else(|| fault("InvalidImageId.NotFound"))?;
-        if image.status == "Available" { Ok(image) } else { Err(fault("IncorrectImageStatus")) }
+    fn check_names(&self, amount: i64) -> Result<(), Fault> {
+        let (name, host) = (self.instance_name.as_deref(), self.host_name.as_deref());
+        naming::check(name, self.unique_suffix, LONGEST_NAME, "InvalidParams.InstanceNameExceed")?;
+        naming::check(host, self.unique_suffix, LONGEST_HOST_NAME, "InvalidParams.HostnameExceed")?;
+        if self.host_names.is_empty() {
+            return Ok(());
+        }
+        if host.is_some() {
+            let why = "HostName and HostNames cannot be specified at the same time.";
+            return Err(fault("InvalidHostname.SingleAndMultiConflict").with(why));
+        }
+        if i64::try_from(self.host_names.len()) != Ok(amount) {
+            let why = "The number of HostNames must be that of the instances.";
+            return Err(fault("InvalidHostname.SizeInvalid").with(why));
+        }
+        let is_malformed = |name: &String| !launch::is_host_name(name);
+        if self.host_names.iter().any(is_malformed) { Err(fault("InvalidHostName.Malformed")) } else { Ok(()) }
     }
 
-    fn instance_of(&self, tx: &mut Tx<'_>, region_id: &str, zone_id: &str, image: &Image) -> Instance {
-        let instance_id = tx.new_id(IdKind::Instance, region_id);
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        let charge = self.instance_charge_type.as_deref().unwrap_or("PostPaid");
-        let is_prepaid = charge.eq_ignore_ascii_case("PrePaid");
-        Instance {
-            instance_name: self.instance_name.clone().unwrap_or_else(|| instance_id.clone()),
-            host_name: self.host_name.clone().unwrap_or_else(|| default_host_name(&instance_id)),
-            instance_id,
-            account_id: tx.account_id().to_owned(),
-            region_id: region_id.to_owned(),
-            zone_id: zone_id.to_owned(),
-            description: text(&self.description),
-            instance_type: self.instance_type.clone().unwrap_or_else(|| "ecs.g7.large".to_owned()),
-            image_id: image.image_id.clone(),
-            status: "Pending".to_owned(),
-            started_once: false.into(),
-            deletion_protection: self.deletion_protection.into(),
-            instance_charge_type: if is_prepaid { "PrePaid" } else { "PostPaid" }.to_owned(),
-            stopped_mode: "Not-applicable".to_owned(),
+    /// Name and host name of the instance with this index.
+    fn names(&self, index: i64) -> Result<(Option<String>, Option<String>), Fault> {
+        let number = |name: &String| naming::nth(name, self.unique_suffix, index);
+        let own = usize::try_from(index).ok().and_then(|index| self.host_names.get(index)).cloned();
+        let host_name = match own {
+            Some(name) => Some(name),
+            None => self.host_name.as_ref().map(number).transpose()?,
+        };
+        Ok((self.instance_name.as_ref().map(number).transpose()?, host_name))
+    }
+
+    fn launch(&self) -> Launch<'_> {
+        Launch {
+            image_id: self.image_id.as_deref(),
+            image_family: self.image_family.as_deref(),
+            instance_type: self.instance_type.as_deref(),
+            zone_id: self.zone_id.as_deref(),
+            instance_name: self.instance_name.as_deref(),
+            description: self.description.as_deref(),
+            host_name: self.host_name.as_deref(),
+            password: self.password.as_deref(),
+            password_inherit: self.password_inherit,
+            user_data: self.user_data.as_deref(),
+            io_optimized: self.io_optimized.as_deref(),
+            bad_io_optimized: "InvalidIoOptimize.ValueNotSupported",
+            instance_charge_type: self.instance_charge_type.as_deref(),
             security_group_id: self
                 .security_group_id
-                .clone()
-                .or_else(|| self.security_group_ids.first().cloned())
-                .unwrap_or_default(),
-            vpc_id: self.vswitch_id.as_ref().map(|id| id.replacen("vsw-", "vpc-", 1)).unwrap_or_default(),
-            vswitch_id: text(&self.vswitch_id),
-            private_ip_address: text(&self.private_ip_address),
-            key_pair_name: text(&self.key_pair_name),
-            resource_group_id: text(&self.resource_group_id),
-            creation_time: tx.now,
-            start_time: None,
+                .as_deref()
+                .or(self.security_group_ids.first().map(String::as_str)),
+            vswitch_id: self.vswitch_id.as_deref(),
+            private_ip_address: self.private_ip_address.as_deref(),
+            key_pair_name: self.key_pair_name.as_deref(),
+            resource_group_id: self.resource_group_id.as_deref(),
+            deletion_protection: self.deletion_protection,
+            system_disk: self.system_disk.clone(),
+            data_disk: self.data_disk.clone(),
+            tag: &self.tag,
         }
     }
-}
-
-/// As a resource name, with the brackets that number several instances.
-fn is_instance_name(name: &str) -> bool {
-    is_name(&name.replace(['[', ']', ','], "-"))
 }

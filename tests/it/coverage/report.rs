@@ -26,7 +26,7 @@ fn report(seen: &BTreeMap<Item, String>) -> String {
     let mut text = HEAD.to_owned();
     summary(&mut text, seen, &listed);
     for (name, action) in contract().actions.iter().filter(|(_, action)| action.exists) {
-        if registry::find("2014-05-26", name).is_none() {
+        if registry::find(&action.version, name).is_none() {
             let _ = write!(text, "\n## {name}\n\nNot served yet.\n");
             continue;
         }

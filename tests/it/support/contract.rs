@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const ACTIONS: &str = include_str!("../../../contract/actions.json");
+/// Actions of the same form that the vendor's pages of block storage do not have and clients of them call.
+const NEIGHBOURS: &str = include_str!("../../../contract/neighbours.json");
 const ERRORS: &str = include_str!("../../../contract/errors.tsv");
 const ADDITIONS: &str = include_str!("../../../contract/additions.toml");
 
@@ -31,10 +33,16 @@ pub struct Parameter {
 
 #[derive(Debug, Deserialize)]
 pub struct Action {
+    #[serde(default = "ecs")]
+    pub version: String,
     pub exists: bool,
     pub parameters: Vec<Parameter>,
     #[serde(default)]
     pub response: Value,
+}
+
+fn ecs() -> String {
+    "2014-05-26".to_owned()
 }
 
 /// A refusal that is documented, or added with a decision behind it.
@@ -56,10 +64,16 @@ pub struct Contract {
 
 pub fn contract() -> &'static Contract {
     static CONTRACT: OnceLock<Contract> = OnceLock::new();
-    CONTRACT.get_or_init(|| Contract {
-        actions: serde_json::from_str(ACTIONS).expect("contract/actions.json"),
-        refusals: [documented(), added()].concat(),
-    })
+    CONTRACT.get_or_init(|| Contract { actions: actions(), refusals: [documented(), added()].concat() })
+}
+
+fn actions() -> BTreeMap<String, Action> {
+    let mut actions: BTreeMap<String, Action> = serde_json::from_str(ACTIONS).expect("contract/actions.json");
+    let neighbours: BTreeMap<String, Action> = serde_json::from_str(NEIGHBOURS).expect("contract/neighbours.json");
+    for (name, action) in neighbours {
+        assert!(actions.insert(name.clone(), action).is_none(), "{name} is in both files");
+    }
+    actions
 }
 
 fn documented() -> Vec<Refusal> {

@@ -3,6 +3,7 @@
 use super::CreateImage;
 use crate::actions::disk_attachments::device;
 use crate::actions::snapshots::{may_be_snapshotted, snapshot_for_image};
+use crate::api::common::check_kms_key;
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::images::{self, Image, Mapping};
@@ -129,6 +130,7 @@ async fn finished_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Snapsho
     if snapshot.category == "archive" {
         return Err(fault("InvalidSnapshotCategory.NotSupportImageCreation"));
     }
+    check_kms_key(tx, &snapshot.kms_key_id)?;
     if snapshot.creation_time < OLDEST_SNAPSHOT { Err(fault("InvalidSnapshot.TooOld")) } else { Ok(snapshot) }
 }
 

@@ -1,10 +1,9 @@
-//! The disks of RunInstances: the system disk, those that the image maps and those asked for, checked and planned; no SQL.
+//! The disks of a new instance: the system disk, those that the image maps and those asked for, checked and planned; no SQL.
 
-use serde::{Deserialize, Serialize};
-
+use super::disk_params::{DATA_CATEGORIES, DataDisk, LEVELS, SYSTEM_CATEGORIES, SystemDisk};
 use crate::actions::disk_attachments::device;
-use crate::actions::disks::{sizes, usable_source};
-use crate::api::common::{check_given, check_one_of, is_description, is_name, spelled};
+use crate::actions::disks::{key_of, provisioned_iops, sizes, usable_source};
+use crate::api::common::{check_kms_key, spelled};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::Disk;
@@ -13,87 +12,14 @@ use crate::store::instances::Instance;
 use crate::store::tx::Tx;
 use crate::store::{policies, snapshots};
 
-/// `SystemDisk`.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct SystemDisk {
-    size: Option<i64>,
-    category: Option<String>,
-    disk_name: Option<String>,
-    description: Option<String>,
-    performance_level: Option<String>,
-    encrypted: Option<bool>,
-    #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-    auto_snapshot_policy_id: Option<String>,
-}
-
-/// `DataDisk.N`.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DataDisk {
-    size: Option<i64>,
-    category: Option<String>,
-    disk_name: Option<String>,
-    description: Option<String>,
-    performance_level: Option<String>,
-    encrypted: Option<bool>,
-    #[serde(rename = "KMSKeyId")]
-    kms_key_id: Option<String>,
-    snapshot_id: Option<String>,
-    device: Option<String>,
-    delete_with_instance: Option<bool>,
-    auto_snapshot_policy_id: Option<String>,
-}
-
 const SMALLEST_SYSTEM_DISK: i64 = 20;
 const DEFAULT_SYSTEM_DISK: i64 = 40;
 const DEFAULT_CATEGORY: &str = "cloud_essd";
 const DEFAULT_LEVEL: &str = "PL1";
-const SYSTEM_CATEGORIES: [&str; 6] =
-    ["cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud", "cloud_auto", "cloud_essd_entry"];
-const DATA_CATEGORIES: [&str; 7] = [
-    "cloud_efficiency",
-    "cloud_ssd",
-    "cloud_essd",
-    "cloud",
-    "cloud_auto",
-    "cloud_essd_entry",
-    "cloud_regional_disk_auto",
-];
-const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
 
-/// Refuses values that are wrong whatever is stored.
-///
-/// # Errors
-/// The documented code of the parameter.
-pub fn check(system: Option<&SystemDisk>, data: &[DataDisk]) -> Result<(), Fault> {
-    let of_system = system.map(|disk| (&disk.disk_name, &disk.description, &disk.performance_level));
-    let of_data = data.iter().map(|disk| (&disk.disk_name, &disk.description, &disk.performance_level));
-    for (name, description, level) in of_system.into_iter().chain(of_data) {
-        check_given(name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
-        check_given(description.as_deref(), is_description, "InvalidDiskDescription.Malformed")?;
-        check_one_of(level.as_deref(), &["pl0", "pl1", "pl2", "pl3"], "InvalidPerformanceLevel.Malformed")?;
-    }
-    let category = system.and_then(|disk| disk.category.as_deref());
-    check_one_of(category, &SYSTEM_CATEGORIES, "InvalidSystemDiskCategory.ValueNotSupported")?;
-    let keys = system.map(|disk| (disk.encrypted, &disk.kms_key_id)).into_iter();
-    for (encrypted, key) in keys.chain(data.iter().map(|disk| (disk.encrypted, &disk.kms_key_id))) {
-        if encrypted == Some(false) && key.is_some() {
-            return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
-        }
-    }
-    for (i, disk) in data.iter().enumerate() {
-        check_one_of(disk.category.as_deref(), &DATA_CATEGORIES, "InvalidDataDiskCategory.ValueNotSupported")?;
-        check_given(disk.device.as_deref(), |text| text.starts_with("/dev/xvd"), "InvalidDataDevice.Malformed")?;
-        if disk.device.is_some() && data[..i].iter().any(|other| other.device == disk.device) {
-            return Err(fault("InvalidDevice.InUse"));
-        }
-        if disk.size.is_none() && disk.snapshot_id.is_none() {
-            return Err(fault("InvalidDataDiskSize.ValueNotSupported"));
-        }
-    }
-    Ok(())
+fn check_iops(iops: Option<i64>, size: i64) -> Result<(), Fault> {
+    let is_beyond = iops.is_some_and(|iops| !provisioned_iops(size).contains(&iops));
+    if is_beyond { Err(fault("InvalidProvisionedIops.LimitExceed")) } else { Ok(()) }
 }
 
 /// The system disk, the data disks that the image maps, then those that were asked for.
@@ -108,14 +34,16 @@ pub async fn of(
 ) -> Result<Vec<DiskPlan>, Fault> {
     let mut plans = Vec::new();
     for mapping in images::mappings_of(tx, &[&image.image_id]).await? {
-        let key = inherited_key(tx, &mapping).await?;
-        let has_key = system.is_some_and(|disk| disk.kms_key_id.is_some());
-        if key.is_some() && !has_key && !image.is_public() && image.account_id != tx.account_id() {
-            // The key of a shared image is its owner's.
-            return Err(fault("InvalidParam.EncryptedMismatch"));
+        let mut key = inherited_key(tx, &mapping).await?;
+        // The key of a shared image is its owner's: another one takes its place.
+        if key.is_some() && !image.is_public() && image.account_id != tx.account_id() {
+            key = system.and_then(|disk| disk.kms_key_id.clone());
+            if key.is_none() {
+                return Err(fault("InvalidParam.EncryptedMismatch"));
+            }
         }
         plans.push(if mapping.disk_type == "system" {
-            system.unwrap_or(&SystemDisk::default()).plan(image, key)?
+            system.unwrap_or(&SystemDisk::default()).plan(image, key.as_ref())?
         } else {
             mapped(mapping, key)
         });
@@ -123,6 +51,9 @@ pub async fn of(
     for disk in data {
         let plan = disk.plan(tx, &plans, data).await?;
         plans.push(plan);
+    }
+    for plan in &plans {
+        check_kms_key(tx, &plan.kms_key_id)?;
     }
     let data_disks = plans.iter().filter(|plan| plan.disk_type == "data").count();
     if i64::try_from(data_disks).unwrap_or(i64::MAX) > tx.config().quotas.disks_per_instance {
@@ -168,6 +99,8 @@ fn mapped(mapping: Mapping, key: Option<String>) -> DiskPlan {
         device: mapping.device,
         delete_with_instance: true,
         auto_snapshot_policy_id: None,
+        provisioned_iops: None,
+        bursting_enabled: false,
     }
 }
 
@@ -187,6 +120,8 @@ pub struct DiskPlan {
     delete_with_instance: bool,
     /// The policy that is to apply to it.
     pub auto_snapshot_policy_id: Option<String>,
+    provisioned_iops: Option<i64>,
+    bursting_enabled: bool,
 }
 
 impl DiskPlan {
@@ -212,8 +147,8 @@ impl DiskPlan {
             kms_key_id: self.kms_key_id.clone(),
             multi_attach: "Disabled".to_owned(),
             disk_charge_type: instance.instance_charge_type.clone(),
-            provisioned_iops: None,
-            bursting_enabled: false.into(),
+            provisioned_iops: self.provisioned_iops,
+            bursting_enabled: self.bursting_enabled.into(),
             storage_set_id: String::new(),
             storage_set_partition_number: None,
             image_id: self.image_id.clone(),
@@ -231,7 +166,7 @@ impl DiskPlan {
 
 impl SystemDisk {
     /// `key`: that of the image, if it is encrypted.
-    fn plan(&self, image: &Image, key: Option<String>) -> Result<DiskPlan, Fault> {
+    fn plan(&self, image: &Image, key: Option<&String>) -> Result<DiskPlan, Fault> {
         let category = spelled(self.category.as_deref(), &SYSTEM_CATEGORIES).unwrap_or(DEFAULT_CATEGORY);
         let size = self.size.unwrap_or_else(|| image.size.max(DEFAULT_SYSTEM_DISK));
         if size < image.size {
@@ -245,7 +180,8 @@ impl SystemDisk {
             let why = "The specified SystemDisk.Size is beyond the permitted range of the category.";
             return Err(fault("InvalidSystemDiskSize.ValueNotSupported").with(why));
         }
-        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_deref(), key)?;
+        check_iops(self.provisioned_iops, size)?;
+        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key)?;
         Ok(DiskPlan {
             disk_type: "system",
             category,
@@ -260,6 +196,8 @@ impl SystemDisk {
             device: device('a'),
             delete_with_instance: true,
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
+            provisioned_iops: self.provisioned_iops,
+            bursting_enabled: self.bursting_enabled.unwrap_or(false),
         })
     }
 }
@@ -282,6 +220,9 @@ impl DataDisk {
             None => None,
         };
         let snapshot = source.as_ref().map(|found| &found.snapshot);
+        if snapshot.is_some_and(|snapshot| snapshot.source_disk_type == "system") {
+            return Err(fault("InvalidSnapshotId.NotDataDiskSnapshot"));
+        }
         let least = snapshot.map_or(0, |snapshot| snapshot.source_disk_size);
         let size = self.size.unwrap_or(least);
         if size < least {
@@ -294,8 +235,9 @@ impl DataDisk {
             let refusal = ["InvalidDataDiskSize.ValueNotSupported", "OperationDenied.PerformanceLevelNotMatch"];
             return Err(fault(refusal[usize::from(is_level_too_high)]));
         }
+        check_iops(self.provisioned_iops, size)?;
         let key = snapshot.filter(|snapshot| snapshot.encrypted.into()).map(|snapshot| snapshot.kms_key_id.clone());
-        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_deref(), key)?;
+        let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key.as_ref())?;
         Ok(DiskPlan {
             disk_type: "data",
             category,
@@ -310,6 +252,8 @@ impl DataDisk {
             device: self.place(planned, asked_for)?,
             delete_with_instance: self.delete_with_instance.unwrap_or(true),
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
+            provisioned_iops: self.provisioned_iops,
+            bursting_enabled: self.bursting_enabled.unwrap_or(false),
         })
     }
 
@@ -331,13 +275,17 @@ impl DataDisk {
 /// Whether a disk is encrypted, and with which key: what is made from something encrypted never becomes plain.
 ///
 /// # Errors
-/// `InvalidEncrypted.NotMatchSnapshot`.
-pub fn encryption(given: Option<bool>, key: Option<&str>, inherited: Option<String>) -> Result<(bool, String), Fault> {
+/// `InvalidEncrypted.NotMatchSnapshot`, `InvalidKmsKeyId.NotMatchSnapshot`.
+pub fn encryption(
+    given: Option<bool>,
+    key: Option<&String>,
+    inherited: Option<&String>,
+) -> Result<(bool, String), Fault> {
     if inherited.is_some() && given == Some(false) {
         return Err(fault("InvalidEncrypted.NotMatchSnapshot"));
     }
     let encrypted = inherited.is_some() || given.unwrap_or(key.is_some());
-    Ok((encrypted, key.map(str::to_owned).or(inherited).unwrap_or_default()))
+    Ok((encrypted, key_of(key, inherited)?))
 }
 
 fn level(category: &str, given: Option<&str>) -> &'static str {
