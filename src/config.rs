@@ -1,5 +1,7 @@
 //! Configuration: embedded defaults, file, environment, flags, in that order; the only place that reads the environment.
 
+mod kms_keys;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::clock::Timestamp;
 use crate::regions;
+pub use kms_keys::{KmsKey, KmsKeyState};
 
 /// The shipped defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config.toml");
@@ -156,34 +159,6 @@ impl fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AccessKey({})", self.id)
     }
-}
-
-/// A key of the key management service, whose calls are not emulated; decision 35.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KmsKey {
-    pub id: String,
-    pub state: KmsKeyState,
-    /// The account that has it; absent for a key that every account has.
-    #[serde(default)]
-    pub account: Option<String>,
-    #[serde(default = "yes")]
-    pub symmetric: bool,
-    /// Whether it carries the tag that lets ECS use it.
-    #[serde(default = "yes")]
-    pub tagged: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KmsKeyState {
-    Enabled,
-    Disabled,
-    PendingDeletion,
-}
-
-const fn yes() -> bool {
-    true
 }
 
 /// How long things take, in milliseconds of the resource clock.
@@ -354,7 +329,7 @@ impl Config {
             return refuse("log.level", "error, warn, info, debug, trace or a filter of such");
         }
         self.validate_accounts()?;
-        self.validate_kms_keys()?;
+        kms_keys::validate(&self.kms_keys, &self.accounts)?;
         if !self.listen.ip().is_loopback() && self.has_default_key() && !flags.allow_default_key {
             return refuse(
                 "listen",
@@ -389,18 +364,6 @@ impl Config {
     #[must_use]
     pub fn has_levers(&self) -> bool {
         self.admin.enabled && (self.listen.ip().is_loopback() || !self.admin.token.is_empty())
-    }
-
-    fn validate_kms_keys(&self) -> Result<(), Refused> {
-        for (i, key) in self.kms_keys.iter().enumerate() {
-            let is_known = |id: &String| self.accounts.iter().any(|account| account.id == *id);
-            let is_again = self.kms_keys[..i].iter().any(|other| other.id == key.id);
-            if key.id.is_empty() || is_again || !key.account.as_ref().is_none_or(is_known) {
-                let allowed = "an id of its own, not empty, and no account but one of [[accounts]]";
-                return Err(Refused(format!("kms_keys[{i}]: {allowed}")));
-            }
-        }
-        Ok(())
     }
 
     /// Whether the key that everybody knows is accepted.

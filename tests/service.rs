@@ -310,7 +310,7 @@ fn check_is_fine_beside_a_running_daemon() {
 
 #[test]
 fn check_refuses_a_bad_configuration_by_key_and_says_what_is_allowed() {
-    let cases: [(&str, &[&str]); 7] = [
+    let cases: [(&str, &[&str]); 9] = [
         ("lissen = \"127.0.0.1:1\"", &["lissen", "listen"]),
         ("[lifecycle]\nsnapshot_msec = 1", &["snapshot_msec", "snapshot_ms"]),
         ("[lifecycle]\nsnapshot_ms = \"soon\"", &["lifecycle.snapshot_ms", "soon"]),
@@ -318,6 +318,8 @@ fn check_refuses_a_bad_configuration_by_key_and_says_what_is_allowed() {
         ("[fidelity]\ndefault_region = \"cn-atlantis\"", &["fidelity.default_region", "cn-hangzhou"]),
         ("[limits]\nbatch = 0", &["limits.batch", "above 0"]),
         ("[[accounts]]\nid = \"7\"\nname = \"x\"\nkeys = []", &["accounts[0].id", "16 decimal digits"]),
+        ("[[kms_keys]]\nid = \"k\"\nstate = \"enabled\"\naccount = \"7\"", &["kms_keys[0]", "one of [[accounts]]"]),
+        ("[[kms_keys]]\nid = \"k\"\nstate = \"tired\"", &["kms_keys", "pending-deletion"]),
     ];
     for (toml, parts) in cases {
         let place = Place::new();
