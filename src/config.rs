@@ -217,6 +217,8 @@ pub struct Fidelity {
     pub strict_region: bool,
     pub conflict_wait_ms: u64,
     pub allow_never_attached: bool,
+    pub snapshot_service_open: bool,
+    pub kms_authorized: bool,
     pub token_hours: i64,
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::disks::sizes;
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
-use crate::api::common::{Empty, check_one_of, spelled};
+use crate::api::common::{Empty, check_kms_key, check_one_of, spelled};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes::{self, History};
 use crate::store::disks::{self, Disk, Examined};
@@ -57,6 +57,7 @@ impl Action for ResizeDisk {
         };
         self.may_be_resized(tx, &found).await?;
         self.check_size(tx, &found.disk).await?;
+        check_kms_key(tx, &found.disk.kms_key_id)?;
         // Effect: the size is the new one at once, the instance sees it online or after a restart
         let is_running = found.instance_status.as_deref() == Some("Running");
         let mut disk = found.disk;

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::actions::images::{OLDEST_SNAPSHOT, check_room, is_image_name, own};
 use crate::actions::snapshots::serial_number;
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
-use crate::api::common::{Empty, Tag, check_given, check_one_of, check_tag_quota, is_description, tags_to_set};
+use crate::api::common::{
+    Empty, Tag, check_given, check_kms_key, check_one_of, check_tag_quota, is_description, is_resource_group,
+    tags_to_set,
+};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::{IdKind, snapshot_link_id};
@@ -53,6 +56,7 @@ impl Action for CopyImage {
     type Response = Copied;
 
     fn check(&self) -> Result<(), Fault> {
+        check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
         check_given(self.destination_image_name.as_deref(), is_image_name, "InvalidImageName.Malformed")?;
         check_given(self.destination_description.as_deref(), is_description, "InvalidDescription.Malformed")?;
         let is_region = |id: &str| regions::find(id).is_some();
@@ -180,7 +184,7 @@ impl CopyImage {
         if is_encrypted && (self.encrypted == Some(false) || keeps_foreign_key) {
             return Err(fault("OperationDeined.EncryptedSnapshot"));
         }
-        Ok(())
+        check_kms_key(tx, self.kms_key_id.as_deref().unwrap_or_default())
     }
 
     fn image_of(&self, tx: &Tx<'_>, image_id: String, name: String, region: &Region, source: Image) -> Image {

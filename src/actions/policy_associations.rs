@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::{Action, Entry, read, write};
-use crate::api::common::{Empty, PageLimits, Paging};
+use crate::api::common::{Empty, PageLimits, Paging, check_snapshot_service};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Disk};
 use crate::store::filter::{self, Filter, Listing};
@@ -76,6 +76,7 @@ impl Action for ApplyAutoSnapshotPolicy {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
+        check_snapshot_service(tx).await?;
         let policy = self.policy(tx).await?;
         let ids = self.disk_ids()?;
         let disks = disks_in(tx, &ids, Some(&policy.region_id)).await?;

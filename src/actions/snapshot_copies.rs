@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::snapshots::{check_retention, is_snapshot_name, serial_number};
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
-use crate::api::common::{Tag, check_given, check_tag_quota, is_description, tags_to_set};
+use crate::api::common::{
+    Tag, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, tags_to_set,
+};
 use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
 use crate::regions::{self, Region};
@@ -93,6 +95,7 @@ impl Action for CopySnapshot {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Copied, Fault> {
         // Checks
+        check_snapshot_service(tx).await?;
         let Some(region) = regions::find(&self.destination_region_id) else {
             return Err(fault("InvalidRegionId.NotExists"));
         };
@@ -111,6 +114,7 @@ impl Action for CopySnapshot {
             return Err(fault("InvalidSnapshotId.NotReady"));
         }
         let (encrypted, kms_key_id) = self.encryption(source)?;
+        check_kms_key(tx, &kms_key_id)?;
         if source.is_archived() {
             return Err(fault(if encrypted {
                 "InvalidSnapshotCategory.NotSupportEncryptedCopy"
@@ -162,7 +166,7 @@ impl CopySnapshot {
         Err(fault("InvalidParameterDestinationStorageLocationArn.Unauthorized"))
     }
 
-    /// Decision 35: a plain snapshot may become an encrypted copy, never the reverse. The key is taken as given.
+    /// Decision 35: a plain snapshot may become an encrypted copy, never the reverse.
     fn encryption(&self, source: &Snapshot) -> Result<(bool, String), Fault> {
         let is_source_encrypted = bool::from(source.encrypted);
         if is_source_encrypted && self.encrypted == Some(false) {

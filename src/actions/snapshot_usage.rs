@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::action::{Action, Entry, read};
+use crate::api::action::{Action, Entry, read, write};
 use crate::api::common::{Empty, PageLimits, Paging, spelled};
 use crate::api::describe::total;
 use crate::clock::Timestamp;
@@ -11,6 +11,7 @@ use crate::ids;
 use crate::store::filter::{self, Filter};
 use crate::store::instances;
 use crate::store::snapshot_links::{self, SnapshotLink};
+use crate::store::snapshot_services;
 use crate::store::tx::Tx;
 use crate::wire::params::JsonList;
 
@@ -19,7 +20,7 @@ pub static ACTIONS: [Entry; 5] = [
     read::<DescribeSnapshotLinks>(),
     read::<DescribeSnapshotMonitorData>(),
     read::<DescribeSnapshotPackage>(),
-    read::<OpenSnapshotService>(),
+    write::<OpenSnapshotService>(),
 ];
 
 /// How many snapshots of whatever status the account has in a region, and the bytes of those that are accomplished.
@@ -336,7 +337,7 @@ impl DescribeSnapshotPackage {
     }
 }
 
-/// Opens the snapshot service, which is open from the start (decision 30).
+/// Opens the snapshot service, which is open from the start unless the configuration says otherwise (decision 30).
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct OpenSnapshotService {}
@@ -345,7 +346,8 @@ impl Action for OpenSnapshotService {
     const NAME: &'static str = "OpenSnapshotService";
     type Response = Empty;
 
-    async fn run(&self, _tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+    async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
+        snapshot_services::open(tx).await?;
         Ok(Empty {})
     }
 }

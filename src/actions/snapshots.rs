@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::actions::snapshot_copies::ARCHIVE;
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
 use crate::api::common::{
-    Empty, Tag, check_given, check_kms_key, check_one_of, check_tag_quota, deleted_already, is_description, is_name,
-    tags_to_set,
+    Empty, Tag, check_given, check_kms_key, check_one_of, check_snapshot_service, check_tag_quota, deleted_already,
+    is_description, is_name, is_resource_group, tags_to_set,
 };
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
@@ -58,6 +58,7 @@ impl Action for CreateSnapshot {
     type Response = Created;
 
     fn check(&self) -> Result<(), Fault> {
+        check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
         check_given(self.snapshot_name.as_deref(), is_snapshot_name, "InvalidSnapshotName.Malformed")?;
         check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
         check_retention(self.retention_days)?;
@@ -75,6 +76,7 @@ impl Action for CreateSnapshot {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
         // Checks
+        check_snapshot_service(tx).await?;
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
             return Err(fault("InvalidDiskId.NotFound"));
         };

@@ -9,8 +9,8 @@ use crate::config::{KmsKeyState, Unknown};
 use crate::faults::{Fault, fault};
 use crate::store::filter::{Cursor, Listed, Listing, Page, Start};
 use crate::store::tags::TagRow;
-use crate::store::tombstones;
 use crate::store::tx::Tx;
+use crate::store::{snapshot_services, tombstones};
 
 /// The answer of an action that answers nothing but its RequestId.
 #[derive(Debug, Serialize, Deserialize)]
@@ -244,11 +244,18 @@ fn has_control(text: &str) -> bool {
 /// Refuses a key that cannot encrypt or decrypt, decision 90; empty is the service's default key, which always can.
 ///
 /// # Errors
-/// `InvalidParameter.KMSKeyId.NotFound`, `InvalidParameter.KMSKeyId.CMKNotEnabled`,
-/// `InvalidParameter.KMSKeyId.CMKUnauthorized`, `InvalidKMSKeyId.NotSymmetric`.
+/// `InvalidParameter.KMSKeyId.KMSUnauthorized`, `InvalidParameter.KMSKeyId.NotFound`,
+/// `InvalidParameter.KMSKeyId.CMKNotEnabled`, `InvalidParameter.KMSKeyId.CMKUnauthorized`,
+/// `InvalidKMSKeyId.NotSymmetric`.
 pub fn check_kms_key(tx: &Tx<'_>, kms_key_id: &str) -> Result<(), Fault> {
     let keys = &tx.config().kms_keys;
-    if kms_key_id.is_empty() || keys.is_empty() {
+    if kms_key_id.is_empty() {
+        return Ok(());
+    }
+    if !tx.config().fidelity.kms_authorized {
+        return Err(fault("InvalidParameter.KMSKeyId.KMSUnauthorized"));
+    }
+    if keys.is_empty() {
         return Ok(());
     }
     let is_callers = |account: &String| account == tx.account_id();
@@ -260,6 +267,23 @@ pub fn check_kms_key(tx: &Tx<'_>, kms_key_id: &str) -> Result<(), Fault> {
         Some(key) if !key.symmetric => Err(fault("InvalidKMSKeyId.NotSymmetric")),
         Some(_) => Ok(()),
     }
+}
+
+/// Refuses what needs the snapshot service as long as the caller's account has not opened it (decision 30).
+///
+/// # Errors
+/// 403 `InvalidAccountStatus.SnapshotServiceUnavailable`.
+pub async fn check_snapshot_service(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    if tx.config().fidelity.snapshot_service_open || snapshot_services::is_open(tx).await? {
+        return Ok(());
+    }
+    Err(fault("InvalidAccountStatus.SnapshotServiceUnavailable"))
+}
+
+/// Whether this may be the id of a resource group: those are another product, so any is taken as given (decision 95).
+#[must_use]
+pub fn is_resource_group(id: &str) -> bool {
+    id.starts_with("rg-") && id.is_ascii()
 }
 
 /// Refuses with `code` where a value is given that `is_fine` does not like.

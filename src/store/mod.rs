@@ -20,6 +20,7 @@ pub mod snapshot_copies;
 pub mod snapshot_groups;
 pub mod snapshot_links;
 pub mod snapshot_locks;
+pub mod snapshot_services;
 pub mod snapshots;
 pub mod tag_usage;
 pub mod tags;

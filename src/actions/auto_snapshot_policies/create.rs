@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{self, Copies, CopyEncryption, Meanings};
 use crate::api::action::Action;
-use crate::api::common::{Tag, check_tag_quota, spelled, tags_to_set};
+use crate::api::common::{
+    Tag, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_resource_group, spelled, tags_to_set,
+};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::policies::{self, Policy};
@@ -58,6 +60,7 @@ impl Action for CreateAutoSnapshotPolicy {
     type Response = Created;
 
     fn check(&self) -> Result<(), Fault> {
+        check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
         values::check_name(self.auto_snapshot_policy_name.as_deref())?;
         values::time_points(&self.time_points, MEANINGS)?;
         values::weekdays(&self.repeat_weekdays, MEANINGS)?;
@@ -74,8 +77,10 @@ impl Action for CreateAutoSnapshotPolicy {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
         // Checks
+        check_snapshot_service(tx).await?;
         let region_id = tx.region().id;
         let policy = self.policy_of(tx, region_id)?;
+        check_kms_key(tx, &policy.copy_kms_key_id)?;
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;
         if policies::count(tx, region_id).await? >= tx.config().quotas.policies {

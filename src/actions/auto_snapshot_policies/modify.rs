@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::values::{self, Copies, CopyEncryption, Meanings};
 use crate::api::action::Action;
-use crate::api::common::{Empty, Tag};
+use crate::api::common::{Empty, Tag, check_kms_key};
 use crate::faults::{Fault, fault};
 use crate::store::policies::{self, Policy};
 use crate::store::tx::Tx;
@@ -63,6 +63,7 @@ impl Action for ModifyAutoSnapshotPolicyEx {
             return Err(Fault::invalid("TargetTags"));
         }
         let policy = self.changed(policy)?;
+        check_kms_key(tx, &policy.copy_kms_key_id)?;
         // Effect
         let id = &policy.auto_snapshot_policy_id;
         policies::update(tx, &policy).await?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::hold_while_rewritten;
 use crate::actions::tasks::{Progress, ProgressSet};
 use crate::api::action::Action;
-use crate::api::common::{Empty, check_kms_key};
+use crate::api::common::{Empty, check_kms_key, check_snapshot_service};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
@@ -122,6 +122,7 @@ fn of_several(refusal: Fault) -> Fault {
 
 /// A disk that may go back to a snapshot, with that snapshot.
 async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result<(Examined, Referenced), Fault> {
+    check_snapshot_service(tx).await?;
     let Some(found) = disks::find(tx, disk_id).await? else {
         return Err(fault("InvalidDiskId.NotFound"));
     };

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments;
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, check_kms_key, check_tag_quota, is_description, is_name, tags_to_set};
+use crate::api::common::{
+    Tag, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, is_name,
+    is_resource_group, tags_to_set,
+};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::regions::Region;
@@ -95,6 +98,7 @@ impl Action for CreateDisk {
     type Response = Created;
 
     fn check(&self) -> Result<(), Fault> {
+        check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
         check_given(self.disk_name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
         check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
         check_given(
@@ -132,6 +136,9 @@ impl Action for CreateDisk {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
         // Checks
+        if self.snapshot_id.is_some() {
+            check_snapshot_service(tx).await?;
+        }
         let instance = match &self.instance_id {
             Some(id) => Some(disk_attachments::ready_instance(tx, id).await?),
             None => None,

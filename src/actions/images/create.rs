@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{ARCHITECTURES, BOOT_MODES, IMDS_SUPPORT, SUPPORT, check_family, check_room, is_image_name};
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_given, check_one_of, check_tag_quota, is_description, spelled, tags_to_set};
+use crate::api::common::{
+    Tag, check_given, check_one_of, check_snapshot_service, check_tag_quota, is_description, is_resource_group,
+    spelled, tags_to_set,
+};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::images::{self, Image, Mapping};
@@ -104,6 +107,7 @@ impl Action for CreateImage {
     type Response = Created;
 
     fn check(&self) -> Result<(), Fault> {
+        check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
         check_given(self.image_name.as_deref(), is_image_name, "InvalidImageName.Malformed")?;
         check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
         check_given(self.image_family.as_deref(), is_image_name, "InvalidImageFamily.Malformed")?;
@@ -140,6 +144,7 @@ impl Action for CreateImage {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
         // Checks, and the snapshots of an instance's disks
+        check_snapshot_service(tx).await?;
         let source = self.source(tx).await?;
         let Some(system) = source.disks.first() else {
             return Err(fault("InvalidInstance.NotFoundSystemDisk"));

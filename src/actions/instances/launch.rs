@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::address;
 use super::disk_params::{self, DataDisk, SystemDisk};
 use super::plans::{self, DiskPlan};
-use crate::api::common::{Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, tags_to_set};
+use crate::api::common::{
+    Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, is_resource_group, tags_to_set,
+};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks;
@@ -84,7 +86,7 @@ impl Launch<'_> {
         check_given(self.private_ip_address, is_address, "InvalidPrivateIpAddress.Malformed")?;
         let charges = ["prepaid", "postpaid"];
         check_one_of(self.instance_charge_type, &charges, "InvalidInstanceChargeType.NotFound")?;
-        check_given(self.resource_group_id, |id| id.starts_with("rg-"), "InvalidResourceGroup.NotFound")?;
+        check_given(self.resource_group_id, is_resource_group, "InvalidResourceGroup.NotFound")?;
         if self.deletion_protection && self.is_prepaid() {
             return Err(fault("InvalidChargeType.ValueNotSupported"));
         }

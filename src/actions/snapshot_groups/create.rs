@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::check_texts;
 use crate::actions::snapshots::{manual_snapshot, may_be_snapshotted};
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{Tag, check_tag_quota, tags_to_set};
+use crate::api::common::{Tag, check_given, check_snapshot_service, check_tag_quota, is_resource_group, tags_to_set};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::{self, Disk, Examined};
@@ -54,6 +54,7 @@ impl Action for CreateSnapshotGroup {
     type Response = Created;
 
     fn check(&self) -> Result<(), Fault> {
+        check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
         check_texts(self.name.as_deref(), self.description.as_deref())?;
         if self.instant_access_retention_days.is_some_and(|days| !(1..=65_535).contains(&days)) {
             return Err(fault("InvalidRetentionDays.Malformed"));
@@ -73,6 +74,7 @@ impl Action for CreateSnapshotGroup {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
         // Checks
+        check_snapshot_service(tx).await?;
         let chosen = match &self.instance_id {
             Some(instance_id) => self.disks_of_instance(tx, instance_id).await?,
             None => self.named_disks(tx).await?,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::resource_type;
 use crate::api::action::Action;
-use crate::api::common::Empty;
+use crate::api::common::{Empty, check_given, is_resource_group};
 use crate::faults::{Fault, fault};
 use crate::store::row_locks::RowLocks;
 use crate::store::tx::Tx;
@@ -25,8 +25,7 @@ impl Action for JoinResourceGroup {
 
     fn check(&self) -> Result<(), Fault> {
         resource_type(&self.resource_type)?;
-        let is_group = self.resource_group_id.starts_with("rg-") && self.resource_group_id.is_ascii();
-        if is_group { Ok(()) } else { Err(fault("InvalidResourceGroup.NotFound")) }
+        check_given(Some(&self.resource_group_id), is_resource_group, "InvalidResourceGroup.NotFound")
     }
 
     fn row_locks(&self) -> RowLocks {

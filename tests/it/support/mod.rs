@@ -181,6 +181,12 @@ impl TestApp {
         engine::advance(self.app(), instant).await.expect("the clock can be moved");
     }
 
+    /// Closes and opens again with another configuration, at the same instant.
+    pub async fn reconfigure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.restart().await;
+    }
+
     /// Closes and opens again, at the same instant.
     pub async fn restart(&mut self) {
         let now = self.now();
