@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::set_timer;
 use super::values::{self, Copies, CopyEncryption, Meanings};
 use crate::api::action::Action;
 use crate::api::common::{Empty, Tag};
@@ -75,6 +76,7 @@ impl Action for ModifyAutoSnapshotPolicyEx {
         if !target_tags.is_empty() {
             policies::set_target_tags(tx, id, &target_tags).await?;
         }
+        set_timer(tx, id).await?;
         Ok(Empty {})
     }
 }

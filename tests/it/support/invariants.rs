@@ -211,6 +211,18 @@ const RULES: &[(&str, &str)] = &[
                 WHERE g.auto_snapshot_policy_id = p.auto_snapshot_policy_id)",
     ),
     (
+        "a policy has the timer of its next run",
+        "SELECT auto_snapshot_policy_id FROM auto_snapshot_policies p WHERE NOT EXISTS (
+             SELECT 1 FROM timers WHERE kind = 'take_snapshots' AND resource_id = p.auto_snapshot_policy_id)",
+    ),
+    (
+        "a planned copy has the timer that begins it, and nothing else has such a timer",
+        "SELECT snapshot_id FROM planned_copies WHERE snapshot_id NOT IN (
+             SELECT resource_id FROM timers WHERE kind = 'start_copy')
+         UNION ALL SELECT resource_id FROM timers WHERE kind = 'start_copy'
+             AND resource_id NOT IN (SELECT snapshot_id FROM planned_copies)",
+    ),
+    (
         "a policy and the disks that it was applied to are of one account and region",
         "SELECT a.disk_id FROM auto_snapshot_policy_associations a JOIN disks d USING (disk_id)
              JOIN auto_snapshot_policies p USING (auto_snapshot_policy_id)
