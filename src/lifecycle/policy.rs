@@ -6,13 +6,13 @@ use crate::clock::Timestamp;
 use crate::config::CatchUp;
 use crate::faults::Fault;
 use crate::store::disks::Examined;
+use crate::store::events;
 use crate::store::planned_copies::{self, PlannedCopy};
 use crate::store::policies::{self, Policy, Schedule};
 use crate::store::policy_associations::{self as associations, Scheduled};
 use crate::store::snapshots::{self, Snapshot};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-use crate::store::events;
 
 /// A run of a policy: it sets the timer of the next one and takes the snapshots of this one.
 pub async fn take_snapshots(tx: &mut Tx<'_>, policy_id: &str) -> Result<(), Fault> {

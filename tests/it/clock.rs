@@ -68,15 +68,13 @@ async fn a_system_clock_that_was_advanced_runs_on_and_restarts_there() {
     assert_eq!(app.now(), start().plus_days(400).plus_millis(7));
     app.reopen_with(system(DAY)).await;
     assert_eq!(app.now(), start().plus_days(401), "it ran on while the daemon was down");
-    app.snapshot(&app.attached_disk().await).await;
 }
 
 #[tokio::test]
 async fn a_machine_whose_clock_jumps_never_takes_time_back() {
     let mut app = on_a_machine().await;
     app.app().clock.set_wall(start().plus_days(2));
-    let disk = app.attached_disk().await;
-    app.snapshot(&disk).await;
+    app.attached_disk().await;
     app.app().clock.set_wall(start());
     assert_eq!(app.now(), start().plus_days(2));
     app.reopen_with(system(2 * DAY - 60_000)).await;
@@ -148,10 +146,9 @@ async fn signatures_keep_to_the_machines_clock_and_tokens_to_this_one() {
 #[tokio::test]
 async fn an_engine_lets_things_happen_by_itself_and_wakes_when_the_clock_is_changed() {
     let mut app = TestApp::new().await;
-    app.reopen_with(Clock::new(Mode::Manual, start())).await;
+    app.snapshot(&app.attached_disk().await).await;
+    app.reopen_with(Clock::manual(start())).await;
     let engine = tokio::spawn(engine::run(std::sync::Arc::clone(app.app())));
-    let disk = app.attached_disk().await;
-    app.snapshot(&disk).await;
     engine::set_mode(app.app(), Mode::Scaled(1_000_000)).await.expect("it runs");
     let unfinished = "SELECT COUNT(*) FROM snapshots WHERE status = 'progressing'";
     while app.count(unfinished).await > 0 {

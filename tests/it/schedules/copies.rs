@@ -63,7 +63,9 @@ async fn what_is_gone_before_its_copy_is_not_copied() {
     let (deleted, failed) = (app.attached_disk().await, app.attached_disk().await);
     every_day(&app, "[9]", "-1", &[&deleted, &failed], &COPIED).await;
     app.advance("1h").await;
-    let of = async |disk: &str| text(&app.ok("DescribeSnapshots", &[("DiskId", disk)]).await, "/Snapshots/Snapshot/0/SnapshotId");
+    let of = async |disk: &str| {
+        text(&app.ok("DescribeSnapshots", &[("DiskId", disk)]).await, "/Snapshots/Snapshot/0/SnapshotId")
+    };
     app.fail(&of(&failed).await).await;
     app.ok("DeleteSnapshot", &[("SnapshotId", &of(&deleted).await)]).await;
     app.advance("1h").await;

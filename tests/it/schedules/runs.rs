@@ -23,7 +23,10 @@ async fn a_policy_takes_snapshots_at_its_hours_of_utc_plus_8() {
     assert_eq!(names, wanted.map(|date| format!("auto2.0_{date}_{policy}")));
     let newest = body.pointer("/Snapshots/Snapshot/0").expect("one");
     assert_eq!((text(newest, "/SnapshotType"), &newest["RetentionDays"]), ("auto".to_owned(), &json!(30)));
-    assert_eq!((text(newest, "/CreationTime"), text(newest, "/Status")), ("2026-01-04T00:00:00Z".into(), "accomplished".into()));
+    assert_eq!(
+        (text(newest, "/CreationTime"), text(newest, "/Status")),
+        ("2026-01-04T00:00:00Z".into(), "accomplished".into())
+    );
 }
 
 #[tokio::test]
@@ -152,8 +155,17 @@ async fn at_the_quota_the_oldest_automatic_snapshot_leaves_unless_it_is_used() {
     assert_eq!(taken(&app, &disk).await, [25, 73], "the one that an image uses is passed over");
     let body = app.ok("DescribeSnapshots", &[("SnapshotType", "auto")]).await;
     let newest = column(&body, "/Snapshots/Snapshot", "SnapshotId")[0].clone();
-    app.ok("LockSnapshot", &[("RegionId", REGION), ("SnapshotId", &newest), ("LockMode", "compliance"), ("LockDuration", "1")])
-        .await;
+    app.ok(
+        "LockSnapshot",
+        &[
+            ("RegionId", REGION),
+            ("SnapshotId", &newest),
+            ("LockMode", "compliance"),
+            ("LockDuration", "1"),
+            ("CoolOffPeriod", "0"),
+        ],
+    )
+    .await;
     app.advance("1d").await;
     assert_eq!(taken(&app, &disk).await, [25, 73]);
     assert_eq!(skipped(&app, &disk).await, ["QuotaExceed.Snapshot"], "one used, one locked");
@@ -188,15 +200,26 @@ async fn a_lock_and_retention_that_end_together_never_loop() {
     app.advance("2s").await;
     let body = app.ok("DescribeSnapshots", &[("SnapshotType", "auto")]).await;
     let id = text(&body, "/Snapshots/Snapshot/0/SnapshotId");
-    app.ok("LockSnapshot", &[("RegionId", REGION), ("SnapshotId", &id), ("LockMode", "compliance"), ("LockDuration", "1")])
-        .await;
+    app.ok(
+        "LockSnapshot",
+        &[
+            ("RegionId", REGION),
+            ("SnapshotId", &id),
+            ("LockMode", "compliance"),
+            ("LockDuration", "1"),
+            ("CoolOffPeriod", "0"),
+        ],
+    )
+    .await;
     // The lock ends with the days; and one whose timer is missing ends by nothing.
     let end = start().plus_days(2).plus_millis(3_600_000).millis();
-    app.sql(&format!("UPDATE snapshot_locks SET lock_expired_time = {end}; DELETE FROM timers WHERE kind = 'lock_change'"))
-        .await;
+    app.sql(&format!(
+        "UPDATE snapshot_locks SET lock_expired_time = {end}; DELETE FROM timers WHERE kind = 'lock_change'"
+    ))
+    .await;
     app.advance("3d").await;
     let deferred = "SELECT COUNT(*) FROM events WHERE name = 'Snapshot:RetentionDeferred'";
-    assert_eq!(app.count(deferred).await, 1, "once a day, not at one instant for ever");
+    assert_eq!(app.count(deferred).await, 2, "once a day, not at one instant for ever");
     app.sql("UPDATE snapshot_locks SET lock_status = 'expired'").await;
     app.advance("1d").await;
     assert_eq!(app.described(&id).await, json!(null));

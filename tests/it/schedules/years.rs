@@ -110,8 +110,11 @@ async fn ten_years_leave_a_bounded_database() {
         dump.into_iter().map(|(table, rows)| (table, rows.len())).collect::<BTreeMap<_, _>>()
     };
     for year in 1..=10 {
-        app.ok("CreateSnapshot", &[("DiskId", "d-bp100000000000000001"), ("ClientToken", &year.to_string()), ("RetentionDays", "30")])
-            .await;
+        app.ok(
+            "CreateSnapshot",
+            &[("DiskId", "d-bp100000000000000001"), ("ClientToken", &year.to_string()), ("RetentionDays", "30")],
+        )
+        .await;
         app.advance("365d").await;
     }
     let sizes = sizes().await;
