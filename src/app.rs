@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::api::call::Claims;
 use crate::clock::Clock;
-use crate::config::{ClockMode, Config};
+use crate::config::Config;
 use crate::ids::RequestIds;
 use crate::lifecycle;
 use crate::store::{Failure, Store};
@@ -31,10 +31,7 @@ impl App {
     /// # Errors
     /// See [`Failure`].
     pub async fn open(config: Config) -> Result<Arc<Self>, Failure> {
-        let clock = match config.clock.mode {
-            ClockMode::System => Clock::system(),
-            ClockMode::Manual => Clock::manual(config.clock.start),
-        };
+        let clock = Clock::new(config.clock.running(), config.clock.start);
         Self::open_with_clock(config, clock).await
     }
 

@@ -4,6 +4,7 @@ mod kms_keys;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::clock::Timestamp;
+use crate::clock::{Mode, Timestamp};
 use crate::regions;
 pub use kms_keys::{KmsKey, KmsKeyState};
 
@@ -96,12 +97,30 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Clock {
     pub mode: ClockMode,
+    /// Seconds to each second of the machine's, for a scaled clock.
+    pub rate: f64,
     #[serde(deserialize_with = "instant")]
     pub start: Timestamp,
     pub catch_up: CatchUp,
     #[serde(deserialize_with = "span")]
     pub max_lead: Millis,
 }
+
+impl Clock {
+    /// How the clock runs as long as nobody changes it.
+    #[must_use]
+    pub fn running(&self) -> Mode {
+        match self.mode {
+            ClockMode::System => Mode::System,
+            #[expect(clippy::cast_possible_truncation, reason = "validated to be within RATES")]
+            ClockMode::Scaled => Mode::Scaled((self.rate * 1_000.0).round() as i64),
+            ClockMode::Manual => Mode::Manual,
+        }
+    }
+}
+
+/// How much faster or slower than the machine's a scaled clock may be.
+pub const RATES: RangeInclusive<f64> = 0.001..=1_000_000.0;
 
 /// A length of time in milliseconds.
 pub type Millis = i64;
@@ -110,6 +129,7 @@ pub type Millis = i64;
 #[serde(rename_all = "lowercase")]
 pub enum ClockMode {
     System,
+    Scaled,
     Manual,
 }
 
@@ -190,6 +210,7 @@ pub struct Lifecycle {
 #[serde(deny_unknown_fields)]
 pub struct Quotas {
     pub snapshots_per_disk: i64,
+    pub auto_snapshots_per_disk: i64,
     pub concurrent_snapshots: i64,
     pub concurrent_archives: i64,
     pub images: i64,
@@ -303,9 +324,13 @@ impl Config {
         if limits.tombstones < 0 || limits.events < 0 {
             return refuse("limits.tombstones, limits.events", "0 or more");
         }
+        if !RATES.contains(&self.clock.rate) {
+            return refuse("clock.rate", "a number from 0.001 to 1000000");
+        }
         let quotas = &self.quotas;
         let counts = [
             ("quotas.snapshots_per_disk", quotas.snapshots_per_disk),
+            ("quotas.auto_snapshots_per_disk", quotas.auto_snapshots_per_disk),
             ("quotas.concurrent_snapshots", quotas.concurrent_snapshots),
             ("quotas.concurrent_archives", quotas.concurrent_archives),
             ("quotas.images", quotas.images),

@@ -1,5 +1,5 @@
 //! Automatic snapshot policies: deleted, and the old one of the account; made in `create`, modified in `modify`, described
-//! in `describe`, their values read in `values`; no SQL, no transport, no schedule.
+//! in `describe`, their values read in `values`; no SQL, no transport.
 
 mod create;
 mod describe;
@@ -13,7 +13,9 @@ use serde::Deserialize;
 use crate::api::action::{Action, Entry, read, write};
 use crate::api::common::{Empty, deleted_already};
 use crate::faults::{Fault, fault};
+use crate::lifecycle::schedule;
 use crate::store::policies;
+use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use create::CreateAutoSnapshotPolicy;
 use describe::DescribeAutoSnapshotPolicyEx;
@@ -46,6 +48,18 @@ impl Action for DeleteAutoSnapshotPolicy {
         };
         // Effect
         if policies::delete(tx, &policy).await? { Ok(Empty {}) } else { Err(fault("Operation.Conflict")) }
+    }
+}
+
+/// Sets the timer of the next run of a policy, by the schedule that it has now.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+async fn set_timer(tx: &mut Tx<'_>, policy_id: &str) -> Result<(), Fault> {
+    let schedule = policies::schedules_of(tx, &[policy_id]).await?.remove(policy_id).unwrap_or_default();
+    match schedule::next_after(&schedule, tx.now) {
+        Some(next) => timers::set(tx, TimerKind::TakeSnapshots, policy_id, next).await,
+        None => Ok(()),
     }
 }
 

@@ -123,18 +123,26 @@ impl Action for CopySnapshot {
             }));
         }
         match snapshot_copies::unfinished(tx, &source.source_disk_id, region.id).await? {
-            Some(true) => return Err(fault("InvalidOperation.UnfinishedEncryptedSnapshotCopy")),
-            Some(false) => return Err(fault("InvalidOperation.UnfinishedCrossRegionCopy")),
+            Some(other) if other.encrypted.into() => {
+                return Err(fault("InvalidOperation.UnfinishedEncryptedSnapshotCopy"));
+            }
+            Some(_) => return Err(fault("InvalidOperation.UnfinishedCrossRegionCopy")),
             None => {}
         }
         let tags = tags_to_set(&self.tag)?;
         // The table of this action has no code for too many tags but this one, in the vendor's spelling.
         check_tag_quota(tx, tags.len()).map_err(|_| fault("InvalidParamter").with(TOO_MANY_TAGS))?;
-        // Effect: the source is held until the copy's own timer or deletion lets it go
-        let copy = self.copy_of(tx, source, region, (encrypted, kms_key_id));
-        snapshots::insert(tx, &copy).await?;
-        snapshots::set_retention(tx, &copy).await?;
-        row_locks::hold(tx, &self.snapshot_id, &copy.snapshot_id, Mode::Shared).await?;
+        // Effect
+        let copy = Copy {
+            region_id: region.id,
+            snapshot_name: self.destination_snapshot_name.clone(),
+            description: self.destination_snapshot_description.clone(),
+            resource_group_id: self.resource_group_id.clone().unwrap_or_default(),
+            retention_days: self.retention_days,
+            encrypted,
+            kms_key_id,
+        };
+        let copy = begin(tx, source, copy).await?;
         tags::set(tx, &Tagged::new(ResourceType::Snapshot, copy.subject(), copy.creation_time), &tags).await?;
         Ok(Copied { snapshot_id: copy.snapshot_id })
     }
@@ -175,43 +183,54 @@ impl CopySnapshot {
         let encrypted = is_source_encrypted || self.encrypted == Some(true);
         Ok((encrypted, self.kms_key_id.clone().unwrap_or_else(|| source.kms_key_id.clone())))
     }
+}
 
-    /// The copy as it begins: the content and the disk are those of the source, all else is its own.
-    fn copy_of(
-        &self,
-        tx: &mut Tx<'_>,
-        source: &Snapshot,
-        region: &Region,
-        (encrypted, kms_key_id): (bool, String),
-    ) -> Snapshot {
-        let now = tx.now;
-        Snapshot {
-            snapshot_id: tx.new_id(IdKind::Snapshot, region.id),
-            region_id: region.id.to_owned(),
-            snapshot_name: self.destination_snapshot_name.clone(),
-            description: self.destination_snapshot_description.clone(),
-            status: "progressing".to_owned(),
-            usage: "none".to_owned(),
-            snapshot_type: "user".to_owned(),
-            category: "standard".to_owned(),
-            snapshot_link_id: ids::snapshot_link_id(&source.source_disk_id),
-            snapshot_sn: serial_number(&tx.new_digits(23)),
-            source_snapshot_id: source.snapshot_id.clone(),
-            source_region_id: source.region_id.clone(),
-            encrypted: encrypted.into(),
-            kms_key_id,
-            resource_group_id: self.resource_group_id.clone().unwrap_or_default(),
-            available: false.into(),
-            instant_access: false.into(),
-            instant_access_retention_days: None,
-            retention_days: self.retention_days,
-            creation_time: now,
-            cut_time: now,
-            finish_time: now.plus_millis(tx.config().lifecycle.copy_ms.into()),
-            last_modified_time: now,
-            ..source.clone()
-        }
-    }
+/// What a copy has of its own; its content and its disk are those of the source.
+pub struct Copy<'a> {
+    pub region_id: &'a str,
+    pub snapshot_name: String,
+    pub description: String,
+    pub resource_group_id: String,
+    pub retention_days: Option<i64>,
+    pub encrypted: bool,
+    pub kms_key_id: String,
+}
+
+/// Begins a copy of a snapshot. The source is held until the copy's own timer or deletion lets it go.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn begin(tx: &mut Tx<'_>, source: &Snapshot, copy: Copy<'_>) -> Result<Snapshot, Fault> {
+    let now = tx.now;
+    let copy = Snapshot {
+        snapshot_id: tx.new_id(IdKind::Snapshot, copy.region_id),
+        region_id: copy.region_id.to_owned(),
+        snapshot_name: copy.snapshot_name,
+        description: copy.description,
+        status: "progressing".to_owned(),
+        usage: "none".to_owned(),
+        snapshot_type: "user".to_owned(),
+        category: "standard".to_owned(),
+        snapshot_link_id: ids::snapshot_link_id(&source.source_disk_id),
+        snapshot_sn: serial_number(&tx.new_digits(23)),
+        source_snapshot_id: source.snapshot_id.clone(),
+        source_region_id: source.region_id.clone(),
+        encrypted: copy.encrypted.into(),
+        kms_key_id: copy.kms_key_id,
+        resource_group_id: copy.resource_group_id,
+        available: false.into(),
+        instant_access: false.into(),
+        instant_access_retention_days: None,
+        retention_days: copy.retention_days,
+        creation_time: now,
+        cut_time: now,
+        finish_time: now.plus_millis(tx.config().lifecycle.copy_ms.into()),
+        last_modified_time: now,
+        ..source.clone()
+    };
+    snapshots::insert(tx, &copy).await?;
+    row_locks::hold(tx, &source.snapshot_id, &copy.snapshot_id, Mode::Shared).await?;
+    Ok(copy)
 }
 
 /// `cn-hangzhou`: lower-case words, digits and dashes.

@@ -89,7 +89,6 @@ impl Action for CreateSnapshot {
         // Effect
         let snapshot = self.described(manual_snapshot(tx, &found));
         snapshots::insert(tx, &snapshot).await?;
-        snapshots::set_retention(tx, &snapshot).await?;
         tags::set(tx, &Tagged::new(ResourceType::Snapshot, snapshot.subject(), snapshot.creation_time), &tags).await?;
         Ok(Created { snapshot_id: snapshot.snapshot_id })
     }
@@ -173,6 +172,18 @@ pub fn serial_number(digits: &str) -> String {
 /// # Errors
 /// The documented codes of CreateSnapshot, those of CreateImage among them.
 pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    check_disk_state(tx, found)?;
+    if found.manual_snapshots >= tx.config().quotas.snapshots_per_disk {
+        return Err(fault("QuotaExceed.Snapshot"));
+    }
+    check_unfinished(tx, found)
+}
+
+/// The disk is in a state to be snapshotted, by a call or by a policy.
+///
+/// # Errors
+/// Some of [`may_be_snapshotted`].
+pub fn check_disk_state(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
     let disk = &found.disk;
     if disk.category.starts_with("elastic_ephemeral_disk") {
         return Err(fault("DiskCategory.OperationNotSupported"));
@@ -191,11 +202,16 @@ pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
             return Err(fault("IncorrectInstanceStatus"));
         }
     }
-    let quotas = &tx.config().quotas;
-    if found.manual_snapshots >= quotas.snapshots_per_disk {
-        return Err(fault("QuotaExceed.Snapshot"));
-    }
-    let at_once = quotas.concurrent_snapshots;
+    Ok(())
+}
+
+/// Not too many snapshots of the disk are being made (decision 11).
+///
+/// # Errors
+/// `QuotaExceed.ConcurrentSnapshotQuota` for the ESSD family, `IncorrectDiskStatus.CreatingSnapshot` for older categories.
+pub fn check_unfinished(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    let disk = &found.disk;
+    let at_once = tx.config().quotas.concurrent_snapshots;
     if disk.is_essd_family() && found.unfinished_snapshots >= at_once {
         let refusal = fault("QuotaExceed.ConcurrentSnapshotQuota");
         return Err(refusal.with(&disk.disk_id).with(at_once.to_string()));

@@ -4,7 +4,10 @@ mod disk;
 pub mod engine;
 mod image;
 mod instance;
+mod policy;
+pub mod schedule;
 mod snapshot;
+mod snapshot_copy;
 mod snapshot_group;
 mod task;
 
@@ -27,6 +30,8 @@ pub fn fire<'a>(tx: &'a mut Tx<'_>, timer: &'a Timer) -> Pin<Box<dyn Future<Outp
             Some(TimerKind::InstanceFinish) => instance::finish(tx, id).await,
             Some(TimerKind::TaskFinish) => task::finish(tx, id).await,
             Some(TimerKind::SnapshotGroupFinish) => snapshot_group::finish(tx, id).await,
+            Some(TimerKind::TakeSnapshots) => policy::take_snapshots(tx, id).await,
+            Some(TimerKind::StartCopy) => snapshot_copy::start(tx, id).await,
             None => Err(Fault::internal(format!("no such kind of timer: {}", timer.kind))),
         }
     })

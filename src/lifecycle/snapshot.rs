@@ -51,7 +51,10 @@ pub async fn expire(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Fault> {
     if let Some(reason) = reason {
         events::record(tx, "Snapshot:RetentionDeferred", found.snapshot.subject(), reason).await?;
         let tomorrow = tx.now.plus_days(RETENTION_RETRY_DAYS);
-        let again = found.lock_expired_time.filter(|_| found.is_locked()).map_or(tomorrow, |end| end.min(tomorrow));
+        let again = found
+            .lock_expired_time
+            .filter(|end| found.is_locked() && *end > tx.now)
+            .map_or(tomorrow, |end| end.min(tomorrow));
         return timers::set(tx, TimerKind::SnapshotExpire, snapshot_id, again).await;
     }
     let gone = snapshots::delete(tx, &found, "retention").await?;

@@ -11,7 +11,6 @@ use super::tx::Tx;
 use super::{Flag, snapshots};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::{held_at_all, held_exclusively};
 
 /// A disk as stored.
 #[derive(Clone, Debug, FromRow)]
@@ -141,16 +140,21 @@ pub const SOURCE: Source = Source { table: "disks", id_column: "disk_id", column
 
 macro_rules! examine {
     ($condition:literal) => {
+        $crate::store::disks::examine!("", $condition)
+    };
+    ($more_columns:literal, $condition:literal) => {
         concat!(
-            "SELECT disks.*, i.instance_id, i.status AS instance_status, i.started_once AS instance_started_once,
+            "SELECT ",
+            $more_columns,
+            "disks.*, i.instance_id, i.status AS instance_status, i.started_once AS instance_started_once,
                  (SELECT COUNT(*) FROM disk_attachments a WHERE a.disk_id = disks.disk_id) AS attachments,
                  (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.snapshot_type = 'user'
                      AND s.source_snapshot_id = '') AS manual_snapshots,
                  (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.status = 'progressing'
                      AND s.source_snapshot_id = '') AS unfinished_snapshots, ",
-            held_at_all!("disks.disk_id"),
+            $crate::held_at_all!("disks.disk_id"),
             " AS held, ",
-            held_exclusively!("disks.disk_id"),
+            $crate::held_exclusively!("disks.disk_id"),
             " AS held_exclusively
              FROM disks LEFT JOIN instances i ON i.instance_id = (
                  SELECT a.instance_id FROM disk_attachments a WHERE a.disk_id = disks.disk_id
@@ -160,6 +164,7 @@ macro_rules! examine {
         )
     };
 }
+pub(crate) use examine;
 
 /// The disk with this id, of the caller's account and, if it named one, region.
 ///

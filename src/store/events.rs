@@ -44,7 +44,7 @@ pub fn effect<'q>(
     name: &'static str,
     detail: &'q str,
 ) -> Statement<'q> {
-    let event_id = tx.next_event_id();
+    let event_id = tx.next_event_id(name);
     sqlx::query(sql)
         .bind(subject.resource_id)
         .bind(subject.account_id)

@@ -4,6 +4,7 @@
 
 mod block_on;
 pub mod client_tokens;
+pub mod clock_setting;
 pub mod disks;
 pub mod events;
 pub mod filter;
@@ -12,10 +13,12 @@ pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod opening;
+pub mod planned_copies;
 pub mod policies;
 pub mod policy_associations;
 pub mod resource_groups;
 pub mod row_locks;
+mod settling;
 pub mod snapshot_copies;
 pub mod snapshot_groups;
 pub mod snapshot_links;
@@ -43,10 +46,12 @@ use crate::config::Config;
 use crate::faults::{Fault, fault};
 use filter::Walks;
 use row_locks::{Guard, LockTable, RowLocks};
+use settling::Cause;
 use tx::{Context, Scratch, Tx};
 use writer::{Request, Task};
 
 pub use opening::Failure;
+pub use settling::Happened;
 pub use writer::Fire;
 
 /// The driver in use; nothing outside this folder names it.
@@ -147,9 +152,21 @@ impl Store {
     ///
     /// # Errors
     /// 500 `InternalError` when the database fails; 503 `ServiceUnavailable` when the store is closing.
-    pub async fn settle(&self, until: Timestamp) -> Result<(), Fault> {
+    pub async fn settle(&self, until: Timestamp) -> Result<Happened, Fault> {
+        self.request_settling(until, Cause::Time).await
+    }
+
+    /// Moves the clock to `until`, unless it is there already, and lets everything happen on the way.
+    ///
+    /// # Errors
+    /// As [`Store::settle`].
+    pub async fn advance(&self, until: Timestamp) -> Result<Happened, Fault> {
+        self.request_settling(until, Cause::Advance).await
+    }
+
+    async fn request_settling(&self, until: Timestamp, cause: Cause) -> Result<Happened, Fault> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Settle { until, reply };
+        let request = Request::Settle { until, cause, reply };
         self.queue.send(request).await.map_err(|_| fault("ServiceUnavailable"))?;
         answer.await.unwrap_or_else(|_| Err(fault("ServiceUnavailable")))
     }
@@ -167,6 +184,11 @@ impl Store {
     pub fn next_due(&self) -> Option<Timestamp> {
         let due = self.shared.next_due.load(Ordering::Acquire);
         (due != i64::MAX).then(|| Timestamp::from_millis(due))
+    }
+
+    /// Wakes who waits for [`Store::due_changed`], after the clock was changed.
+    pub fn clock_was_changed(&self) {
+        self.shared.due_changed.notify_one();
     }
 
     /// Returns when [`Store::next_due`] may have come nearer.

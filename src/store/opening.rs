@@ -86,6 +86,9 @@ struct Stored {
     present: Timestamp,
     id_position: i64,
     last_event: i64,
+    clock_mode: String,
+    clock_configured: String,
+    clock_offset: i64,
 }
 
 impl Store {
@@ -294,11 +297,11 @@ async fn load(conn: &mut Conn, config: &Config, clock: &Clock) -> Result<Stored,
     .bind(clock.now())
     .execute(&mut *conn)
     .await?;
-    let mut stored: Stored =
-        sqlx::query_as("SELECT present, id_position, last_event FROM engine").fetch_one(&mut *conn).await?;
-    let lead = stored.present.since(clock.now());
-    if clock.is_manual() || lead <= config.clock.max_lead {
-        clock.advance_to(stored.present);
+    let mut stored: Stored = sqlx::query_as("SELECT * FROM engine").fetch_one(&mut *conn).await?;
+    // What was set at run time gives way to another mode in the configuration.
+    let is_as_configured = stored.clock_configured == config.clock.running().to_string();
+    let set = stored.clock_mode.parse().ok().filter(|_| is_as_configured);
+    if clock.restore(stored.present, set, stored.clock_offset, config.clock.max_lead) {
         return Ok(stored);
     }
     tracing::warn!(

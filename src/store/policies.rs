@@ -1,4 +1,4 @@
-//! Automatic snapshot policies: rows with their schedule and target tags; never decides whether a change is allowed.
+//! Automatic snapshot policies: rows with their schedule and target tags; decides neither what is allowed nor what is due.
 
 use std::collections::HashMap;
 
@@ -98,6 +98,17 @@ pub async fn find_of_account(tx: &mut Tx<'_>, policy_id: &str) -> Result<Option<
     let query =
         sqlx::query_as("SELECT * FROM auto_snapshot_policies WHERE auto_snapshot_policy_id = $1 AND account_id = $2");
     Ok(query.bind(policy_id).bind(account_id).fetch_optional(tx.conn()).await?)
+}
+
+/// As [`find`], of whatever account, with its schedule: for the engine, which acts for none.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn find_for_engine(tx: &mut Tx<'_>, policy_id: &str) -> Result<Option<(Policy, Schedule)>, Fault> {
+    let query = sqlx::query_as("SELECT * FROM auto_snapshot_policies WHERE auto_snapshot_policy_id = $1");
+    let Some(policy) = query.bind(policy_id).fetch_optional(tx.conn()).await? else { return Ok(None) };
+    let schedule = schedules_of(tx, &[policy_id]).await?.remove(policy_id).unwrap_or_default();
+    Ok(Some((policy, schedule)))
 }
 
 /// How many policies the caller's account has in a region.
@@ -263,7 +274,11 @@ pub async fn set_target_tags(tx: &mut Tx<'_>, policy_id: &str, tags: &[(String, 
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn delete(tx: &mut Tx<'_>, policy: &Policy) -> Result<bool, Fault> {
-    const SQL: &str = concat!("DELETE FROM auto_snapshot_policies WHERE auto_snapshot_policy_id = $1;", bury!());
+    const SQL: &str = concat!(
+        "DELETE FROM auto_snapshot_policies WHERE auto_snapshot_policy_id = $1;
+         DELETE FROM timers WHERE resource_id = $1;",
+        bury!()
+    );
     const GUARD: usize = 0;
     super::tags::remove(tx, &policy.auto_snapshot_policy_id, None).await?;
     let statement = effect(tx, SQL, policy.subject(), "AutoSnapshotPolicy:DeleteAutoSnapshotPolicyCompleted", "");

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::disks::Disk;
+use super::disks::{Disk, Examined, examine};
 use super::events::{effect, event};
 use super::filter::{Cursor, Filter, Listed, Source, bind};
 use super::tx::Tx;
@@ -41,6 +41,28 @@ impl Listed for OfDisk {
     fn cursor(&self) -> Cursor {
         Cursor { creation_time: self.association.creation_time, id: self.association.auto_snapshot_policy_id.clone() }
     }
+}
+
+/// A disk that a policy applies to, with what a run must know before it takes a snapshot.
+#[derive(Clone, Debug, FromRow)]
+pub struct Scheduled {
+    #[sqlx(flatten)]
+    pub found: Examined,
+    pub automatic_snapshots: i64,
+}
+
+/// The disks that a policy applies to, in the order of their ids.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn scheduled(tx: &mut Tx<'_>, policy_id: &str) -> Result<Vec<Scheduled>, Fault> {
+    let query = sqlx::query_as(examine!(
+        "(SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.snapshot_type = 'auto'
+             AND s.source_snapshot_id = '') AS automatic_snapshots, ",
+        "disks.disk_id IN (SELECT d.disk_id FROM auto_snapshot_policy_disks d WHERE d.auto_snapshot_policy_id = $1)
+         ORDER BY disks.disk_id"
+    ));
+    Ok(query.bind(policy_id).fetch_all(tx.conn()).await?)
 }
 
 const TABLE: &str = "auto_snapshot_policy_disks";

@@ -1,5 +1,7 @@
 //! Copies and archived snapshots: what is under way for a disk, and the change of category; never decides whether it may be.
 
+use sqlx::FromRow;
+
 use super::events::{effect, event};
 use super::snapshots::Snapshot;
 use super::timers::{self, TimerKind};
@@ -8,20 +10,27 @@ use crate::clock::Timestamp;
 use crate::faults::Fault;
 use crate::store::Flag;
 
-/// Whether a copy of a snapshot of this disk is unfinished in a region and, if so, whether that one is encrypted.
+/// A copy that is being made.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct Unfinished {
+    pub encrypted: Flag,
+    pub finish_time: Timestamp,
+}
+
+/// The copy of a snapshot of this disk that is being made in a region.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
-pub async fn unfinished(tx: &mut Tx<'_>, source_disk_id: &str, region_id: &str) -> Result<Option<bool>, Fault> {
-    let encrypted: Option<Flag> = sqlx::query_scalar(
-        "SELECT encrypted FROM snapshots WHERE source_disk_id = $1 AND region_id = $2 AND status = 'progressing'
-             AND source_snapshot_id <> '' LIMIT 1",
+pub async fn unfinished(tx: &mut Tx<'_>, source_disk_id: &str, region_id: &str) -> Result<Option<Unfinished>, Fault> {
+    let copy = sqlx::query_as(
+        "SELECT encrypted, finish_time FROM snapshots WHERE source_disk_id = $1 AND region_id = $2 AND status = 'progressing'
+             AND source_snapshot_id <> '' ORDER BY finish_time DESC LIMIT 1",
     )
     .bind(source_disk_id)
     .bind(region_id)
     .fetch_optional(tx.conn())
     .await?;
-    Ok(encrypted.map(bool::from))
+    Ok(copy)
 }
 
 /// How many snapshots of a disk are on their way into the archive.

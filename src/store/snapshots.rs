@@ -76,6 +76,12 @@ impl Snapshot {
         !self.source_snapshot_id.is_empty()
     }
 
+    /// When its days of retention are over; one without such days stays for ever.
+    #[must_use]
+    pub fn expiry(&self) -> Option<Timestamp> {
+        self.retention_days.map(|days| self.creation_time.plus_days(days))
+    }
+
     /// In the archive, from where nothing can be made.
     #[must_use]
     pub fn is_archived(&self) -> bool {
@@ -137,7 +143,7 @@ pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Optio
     Ok(sqlx::query_as(examine!("snapshot_id = $1")).bind(snapshot_id).fetch_optional(tx.conn()).await?)
 }
 
-/// Stores a new snapshot with the timer that finishes it; a copy leaves its source disk as it is.
+/// Stores a new snapshot with the timers that finish it and let it go after its days of retention; a copy leaves its source disk as it is.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
@@ -151,6 +157,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
          VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
              $27, $28, $29, $30, $31, $32, $33);
          INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
+         INSERT INTO timers (kind, resource_id, due_at) SELECT 'snapshot_expire', $1, $34 WHERE $34 IS NOT NULL;
          UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16 AND $19 = '';",
         event!()
     );
@@ -185,9 +192,10 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
         .bind(new.creation_time)
         .bind(new.cut_time)
         .bind(new.finish_time)
-        .bind(new.last_modified_time);
+        .bind(new.last_modified_time)
+        .bind(new.expiry());
     tx.execute(statement).await?;
-    tx.timer_was_set(new.finish_time);
+    tx.timer_was_set(new.expiry().map_or(new.finish_time, |expiry| expiry.min(new.finish_time)));
     Ok(())
 }
 
@@ -264,16 +272,10 @@ pub async fn update_attributes(tx: &mut Tx<'_>, changed: &Snapshot) -> Result<()
         .bind(changed.retention_days)
         .bind(changed.instant_access);
     tx.execute(statement).await?;
-    set_retention(tx, changed).await
-}
-
-/// Sets the timer that lets a snapshot go after its days of retention; a new one without such days stays for ever.
-///
-/// # Errors
-/// 500 `InternalError` when the database fails.
-pub async fn set_retention(tx: &mut Tx<'_>, snapshot: &Snapshot) -> Result<(), Fault> {
-    let Some(days) = snapshot.retention_days else { return Ok(()) };
-    timers::set(tx, TimerKind::SnapshotExpire, &snapshot.snapshot_id, snapshot.creation_time.plus_days(days)).await
+    match changed.expiry() {
+        Some(expiry) => timers::set(tx, TimerKind::SnapshotExpire, &changed.snapshot_id, expiry).await,
+        None => Ok(()),
+    }
 }
 
 /// Brings `usage` in line with the references that exist, after one came or went.
@@ -307,6 +309,24 @@ pub async fn of_disk(tx: &mut Tx<'_>, disk_id: &str, which: OfDisk) -> Result<Ve
          ORDER BY creation_time"
     );
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(disk_id).fetch_all(tx.conn()).await?)
+}
+
+/// The oldest finished automatic snapshot of a disk that nothing uses, holds or locks; copies are none.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn oldest_automatic(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<Referenced>, Fault> {
+    let query = sqlx::query_as(examine!(
+        "snapshot_id = (
+             SELECT s.snapshot_id FROM snapshots s
+             WHERE s.source_disk_id = $1 AND s.snapshot_type = 'auto' AND s.source_snapshot_id = ''
+               AND s.status <> 'progressing' AND s.usage = 'none'
+               AND NOT EXISTS (SELECT 1 FROM row_locks l WHERE l.resource_id = s.snapshot_id)
+               AND NOT EXISTS (
+                   SELECT 1 FROM snapshot_locks k WHERE k.snapshot_id = s.snapshot_id AND k.lock_status <> 'expired')
+             ORDER BY s.creation_time, s.snapshot_id LIMIT 1)"
+    ));
+    Ok(query.bind(disk_id).fetch_optional(tx.conn()).await?)
 }
 
 /// Which snapshots of a disk are meant.

@@ -18,6 +18,8 @@ pub enum TimerKind {
     InstanceFinish,
     TaskFinish,
     SnapshotGroupFinish,
+    TakeSnapshots,
+    StartCopy,
 }
 
 impl TimerKind {
@@ -30,6 +32,8 @@ impl TimerKind {
         Self::InstanceFinish,
         Self::TaskFinish,
         Self::SnapshotGroupFinish,
+        Self::TakeSnapshots,
+        Self::StartCopy,
     ];
 
     /// The name in the `kind` column.
@@ -45,6 +49,9 @@ impl TimerKind {
             Self::InstanceFinish => "instance_finish",
             Self::TaskFinish => "task_finish",
             Self::SnapshotGroupFinish => "snapshot_group_finish",
+            // Both after all of snapshots: a schedule finds what ends at its instant finished or gone, a copy its source.
+            Self::TakeSnapshots => "take_snapshots",
+            Self::StartCopy => "start_copy",
         }
     }
 

@@ -7,6 +7,7 @@ use sqlx::query::Query;
 use sqlx::{Executor, sqlite::SqliteArguments};
 
 use super::row_locks::{Guard, RowLocks};
+use super::settling::{Cause, Happened};
 use super::{Conn, Database, Shared};
 use crate::clock::Timestamp;
 use crate::config::Config;
@@ -54,6 +55,12 @@ pub struct Scratch {
     pub earliest_timer: Option<Timestamp>,
     pub guards: Vec<Guard>,
     pub wrote: bool,
+    /// The instant of the last firing; the clock is moved there by the commit.
+    pub reached: Option<Timestamp>,
+    /// Why a timer fires; `None` for a call.
+    pub cause: Option<Cause>,
+    /// Counts what firings do; calls are not counted.
+    pub happened: Option<Happened>,
 }
 
 /// One transaction: a connection inside it, one instant, and the caller.
@@ -142,9 +149,28 @@ impl<'c> Tx<'c> {
         self.shared
     }
 
-    pub(super) fn next_event_id(&mut self) -> i64 {
+    pub(super) fn next_event_id(&mut self, name: &'static str) -> i64 {
         self.scratch.marks.last_event += 1;
+        if let Some(happened) = &mut self.scratch.happened {
+            *happened.events.entry(name).or_default() += 1;
+        }
         self.scratch.marks.last_event
+    }
+
+    /// What follows happens at the instant of a timer.
+    pub(super) fn fires_at(&mut self, due_at: Timestamp) {
+        self.now = due_at;
+        self.scratch.reached = Some(due_at);
+        if let Some(happened) = &mut self.scratch.happened {
+            happened.firings += 1;
+        }
+    }
+
+    /// The clock's present, where a timer fires long after its instant: the daemon was down or the machine suspended.
+    #[must_use]
+    pub fn woke_up_at(&self) -> Option<Timestamp> {
+        let slept = self.scratch.cause == Some(Cause::Time) && self.shared.clock.slept_through(self.now);
+        slept.then(|| self.shared.clock.now())
     }
 
     pub(super) fn timer_was_set(&mut self, due_at: Timestamp) {

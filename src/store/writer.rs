@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::opening::Opening;
 use super::row_locks::Guard;
+use super::settling::{Cause, Happened};
 use super::timers::{self, Timer};
 use super::tx::{Context, Marks, Scratch, Tx};
 use super::{Conn, Operation, Shared};
@@ -19,16 +20,12 @@ use crate::faults::{Fault, fault};
 pub type Fire =
     for<'a, 'c> fn(&'a mut Tx<'c>, &'a Timer) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
 
-/// Firings that share one commit.
-const FIRINGS_A_COMMIT: i64 = 100;
-/// A timer whose firing failed is tried again after this long.
-const RETRY_MS: i64 = 60_000;
 /// After so many events what is beyond its bounds is forgotten.
 const EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
 
 pub enum Request {
     Write(Box<dyn Job>),
-    Settle { until: Timestamp, reply: oneshot::Sender<Result<(), Fault>> },
+    Settle { until: Timestamp, cause: Cause, reply: oneshot::Sender<Result<Happened, Fault>> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -123,8 +120,11 @@ impl Writer {
             while let Some(current) = request.take() {
                 match current {
                     Request::Write(job) => request = self.batch(job, &mut queue).await,
-                    Request::Settle { until, reply } => {
-                        let outcome = self.settle(until).await;
+                    Request::Settle { until, cause, reply } => {
+                        let outcome = match cause {
+                            Cause::Time => self.settle(until, cause).await,
+                            Cause::Advance => self.advance(until).await,
+                        };
                         // The asker may have been cancelled.
                         let _ = reply.send(outcome);
                     }
@@ -151,7 +151,7 @@ impl Writer {
     async fn batch(&mut self, first: Box<dyn Job>, queue: &mut mpsc::Receiver<Request>) -> Option<Request> {
         let now = self.shared.clock.now();
         if self.is_due(now)
-            && let Err(refusal) = self.settle(now).await
+            && let Err(refusal) = self.settle(now, Cause::Time).await
         {
             first.answer(Err(refusal));
             return None;
@@ -221,51 +221,7 @@ impl Writer {
         }
     }
 
-    /// Fires all timers due by `until`, earliest first, each at its own instant.
-    async fn settle(&mut self, until: Timestamp) -> Result<(), Fault> {
-        while self.is_due(until) {
-            self.begin().await?;
-            let mut scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
-            match self.fire_some(until, &mut scratch).await {
-                Ok(()) => self.commit(&scratch).await?,
-                Err((None, failure)) => {
-                    self.roll_back().await;
-                    return Err(failure);
-                }
-                Err((Some(timer), failure)) => {
-                    self.roll_back().await;
-                    tracing::error!(error = ?failure, timer = ?timer, "a timer could not fire; it is tried again later");
-                    self.postpone(&timer).await?;
-                }
-            }
-            self.find_next_due().await?;
-        }
-        Ok(())
-    }
-
-    /// One commit's worth of firings; on failure also the timer that failed, if it came to one.
-    async fn fire_some(&mut self, until: Timestamp, scratch: &mut Scratch) -> Result<(), (Option<Timer>, Fault)> {
-        let context = Context::engine();
-        for _ in 0..FIRINGS_A_COMMIT {
-            let now = self.shared.clock.now();
-            let mut tx = Tx::new(&mut self.conn, now, &context, &self.shared, scratch);
-            let due = timers::take_due(&mut tx, until).await;
-            let Some(timer) = due.map_err(|failure| (None, failure))? else { return Ok(()) };
-            self.shared.clock.advance_to(timer.due_at);
-            tx.now = timer.due_at;
-            (self.fire)(&mut tx, &timer).await.map_err(|failure| (Some(timer), failure))?;
-        }
-        Ok(())
-    }
-
-    async fn postpone(&mut self, timer: &Timer) -> Result<(), Fault> {
-        let scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
-        self.begin().await?;
-        timers::postpone(&mut self.conn, timer, self.shared.clock.now().plus_millis(RETRY_MS)).await?;
-        self.commit(&scratch).await
-    }
-
-    fn is_due(&self, now: Timestamp) -> bool {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
         self.shared.next_due.load(Ordering::Acquire) <= now.millis()
     }
 
@@ -275,7 +231,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn begin(&mut self) -> Result<(), Fault> {
+    pub(super) async fn begin(&mut self) -> Result<(), Fault> {
         if let Err(error) = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.conn).await {
             self.reopen().await;
             return Err(Fault::internal(error));
@@ -283,7 +239,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
+    pub(super) async fn commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
         let committed = self.try_commit(scratch).await;
         match &committed {
             Ok(()) => self.committed(scratch).await,
@@ -298,10 +254,13 @@ impl Writer {
         if allowed.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend).is_err() {
             return Err(Fault::internal("stopped before this commit"));
         }
-        sqlx::query("UPDATE engine SET present = $1, id_position = $2, last_event = $3; COMMIT")
-            .bind(self.shared.clock.now())
+        let clock = &self.shared.clock;
+        let present = scratch.reached.map_or(clock.now(), |reached| reached.max(clock.now()));
+        sqlx::query("UPDATE engine SET present = $1, id_position = $2, last_event = $3, clock_offset = $4; COMMIT")
+            .bind(present)
             .bind(scratch.marks.ids.position())
             .bind(scratch.marks.last_event)
+            .bind(clock.offset_at(present))
             .execute(&mut self.conn)
             .await?;
         Ok(())
@@ -311,6 +270,9 @@ impl Writer {
     async fn committed(&mut self, scratch: &Scratch) {
         self.shared.commits.fetch_add(1, Ordering::AcqRel);
         self.marks = scratch.marks.clone();
+        if let Some(reached) = scratch.reached {
+            self.shared.clock.advance_to(reached);
+        }
         if let Some(due_at) = scratch.earliest_timer
             && self.shared.next_due.fetch_min(due_at.millis(), Ordering::AcqRel) > due_at.millis()
         {
@@ -327,7 +289,7 @@ impl Writer {
 
     /// Leaves the transaction. SQLite may have left it by itself (full disk, I/O error): then there is nothing to do;
     /// a connection that cannot even say so is opened anew.
-    async fn roll_back(&mut self) {
+    pub(super) async fn roll_back(&mut self) {
         let outcome = sqlx::query("ROLLBACK").execute(&mut self.conn).await;
         if let Err(error) = outcome
             && !error.to_string().contains("no transaction is active")

@@ -190,6 +190,7 @@ async fn one_jump_many_steps_and_a_restart_at_every_instant_end_alike() {
         restarted.advance_to(due).await;
         restarted.reopen().await;
     }
+    restarted.advance_to(end).await;
     same(&restarted.dump().await, &wanted, "with a restart at every instant");
 }
 

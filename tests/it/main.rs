@@ -5,6 +5,7 @@
 
 mod admin;
 mod auto_snapshot_policies;
+mod clock;
 mod coverage;
 mod crash;
 mod disk_changes;
@@ -28,6 +29,7 @@ mod negatives;
 mod neighbours;
 mod policy_associations;
 mod regions;
+mod schedules;
 mod slow;
 mod snapshot_archive;
 mod snapshot_copies;

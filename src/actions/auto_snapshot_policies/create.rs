@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::set_timer;
 use super::values::{self, Copies, CopyEncryption, Meanings};
 use crate::api::action::Action;
 use crate::api::common::{
@@ -92,6 +93,7 @@ impl Action for CreateAutoSnapshotPolicy {
         policies::set_time_points(tx, id, &values::time_points(&self.time_points, MEANINGS)?).await?;
         policies::set_weekdays(tx, id, &values::weekdays(&self.repeat_weekdays, MEANINGS)?).await?;
         policies::set_target_tags(tx, id, &values::target_tags(&self.target_tags)?).await?;
+        set_timer(tx, id).await?;
         tags::set(tx, &Tagged::new(ResourceType::SnapshotPolicy, policy.subject(), policy.creation_time), &tags)
             .await?;
         Ok(Created { auto_snapshot_policy_id: policy.auto_snapshot_policy_id })

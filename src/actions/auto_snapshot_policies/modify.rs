@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::set_timer;
 use super::values::{self, Copies, CopyEncryption, Meanings};
 use crate::api::action::Action;
 use crate::api::common::{Empty, Tag, check_kms_key};
@@ -76,6 +77,7 @@ impl Action for ModifyAutoSnapshotPolicyEx {
         if !target_tags.is_empty() {
             policies::set_target_tags(tx, id, &target_tags).await?;
         }
+        set_timer(tx, id).await?;
         Ok(Empty {})
     }
 }

@@ -54,6 +54,22 @@ impl TestApp {
         count
     }
 
+    /// A column of numbers, of rows that `id` picks.
+    pub async fn numbers(&self, sql: &'static str, id: &str) -> Vec<i64> {
+        let mut conn = open(&self.database()).await;
+        let found = sqlx::query_scalar(sql).bind(id).fetch_all(&mut conn).await.expect(sql);
+        conn.close().await.expect("closed");
+        found
+    }
+
+    /// As [`TestApp::numbers`], of texts.
+    pub async fn texts(&self, sql: &'static str, id: &str) -> Vec<String> {
+        let mut conn = open(&self.database()).await;
+        let found = sqlx::query_scalar(sql).bind(id).fetch_all(&mut conn).await.expect(sql);
+        conn.close().await.expect("closed");
+        found
+    }
+
     /// Runs SQL beside the daemon, for states that no call can make.
     pub async fn sql(&self, sql: &str) {
         let mut conn = open(&self.database()).await;

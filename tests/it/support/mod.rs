@@ -199,10 +199,20 @@ impl TestApp {
     }
 
     async fn reopen_at(&mut self, now: Timestamp) {
+        self.reopen_with(Clock::manual(now).with_wall(start())).await;
+    }
+
+    /// Closes and opens again with a clock of the test's own.
+    pub async fn reopen_with(&mut self, clock: Clock) {
         let old = self.app.take().expect("it is open");
         old.store.close().await;
         drop(old);
-        self.app = Some(open(&self.config, now).await);
+        self.app = Some(App::open_with_clock(self.config.clone(), clock).await.expect("the store opens"));
+    }
+
+    /// Changes the configuration for the next opening.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
     }
 }
 
