@@ -12,6 +12,7 @@ pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod opening;
+pub mod operator_locks;
 mod past;
 pub mod policies;
 pub mod policy_associations;
