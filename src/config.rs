@@ -66,7 +66,10 @@ pub struct Admin {
 
 impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admin").field("enabled", &self.enabled).field("requests", &self.requests).finish_non_exhaustive()
+        f.debug_struct("Admin")
+            .field("enabled", &self.enabled)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
     }
 }
 

@@ -86,7 +86,9 @@ impl Past {
         let oldest = now.plus_millis(-lag);
         views.retain(|view| view.reaches(oldest));
         if self.log_bytes() > LOG_BYTES {
-            tracing::warn!("the write-ahead log has grown too long for reads that trail; they show the present for now");
+            tracing::warn!(
+                "the write-ahead log has grown too long for reads that trail; they show the present for now"
+            );
             views.clear();
         }
         let step = (lag / VIEWS_A_LAG).max(1);

@@ -22,6 +22,7 @@ mod images;
 mod instances;
 mod keys;
 mod kill;
+mod levers;
 mod locks;
 mod model;
 mod negatives;

@@ -68,8 +68,7 @@ fn latencies_add_up_and_the_first_error_ends_the_search() {
     rules.add(rule(r#"{"effect": {"latency_ms": 7, "error": "InternalError"}}"#), at(0));
     rules.add(rule(r#"{"effect": {"drop": "before"}}"#), at(0));
     let verdict = rules.judge_call(&call("A", &BTreeSet::new(), 0));
-    let expected =
-        Verdict { rules: vec![1, 2], latency_ms: 12, error: Some("InternalError".to_owned()), drop: None };
+    let expected = Verdict { rules: vec![1, 2], latency_ms: 12, error: Some("InternalError".to_owned()), drop: None };
     assert_eq!(verdict, expected);
     assert_eq!(rules.list(at(0))[2].occasions, 0);
 }
