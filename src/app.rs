@@ -7,6 +7,7 @@ use crate::api::call::Claims;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::RequestIds;
+use crate::levers::Levers;
 use crate::lifecycle;
 use crate::store::{Failure, Store};
 use crate::wire::credentials::Credentials;
@@ -21,6 +22,7 @@ pub struct App {
     pub nonces: Nonces,
     pub request_ids: RequestIds,
     pub claims: Claims,
+    pub levers: Arc<Levers>,
     /// Whether all that fell due before the start has happened.
     pub is_ready: AtomicBool,
 }
@@ -41,12 +43,15 @@ impl App {
     /// See [`Failure`].
     pub async fn open_with_clock(config: Config, clock: Clock) -> Result<Arc<Self>, Failure> {
         let (config, clock) = (Arc::new(config), Arc::new(clock));
-        let store = Store::open(&config, &clock, lifecycle::fire).await?;
+        // Nobody can ask for what is remembered where the levers are off.
+        let levers = Arc::new(Levers::new(if config.has_levers() { config.admin.requests } else { 0 }));
+        let store = Store::open(&config, &clock, &levers, lifecycle::fire).await?;
         Ok(Arc::new(Self {
             credentials: Credentials::new(&config.accounts),
             nonces: Nonces::new(config.limits.nonces),
             request_ids: RequestIds::new(config.seed.ids()),
             claims: Claims::default(),
+            levers,
             is_ready: AtomicBool::new(false),
             config,
             clock,

@@ -80,6 +80,12 @@ impl Timestamp {
         self.formatted("%Y%m%d")
     }
 
+    /// `yyyy-MM-ddTHH:mm:ss.SSSZ`, for logs.
+    #[must_use]
+    pub fn to_millis(self) -> String {
+        self.formatted("%Y-%m-%dT%H:%M:%S.%3fZ")
+    }
+
     fn formatted(self, form: &str) -> String {
         jiff::Timestamp::from_millisecond(self.0).map(|instant| instant.strftime(form).to_string()).unwrap_or_default()
     }

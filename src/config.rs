@@ -61,11 +61,16 @@ pub struct Admin {
     pub enabled: bool,
     /// Empty for none.
     pub token: String,
+    /// How many requests are remembered; 0 for none.
+    pub requests: usize,
 }
 
 impl fmt::Debug for Admin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Admin").field("enabled", &self.enabled).finish_non_exhaustive()
+        f.debug_struct("Admin")
+            .field("enabled", &self.enabled)
+            .field("requests", &self.requests)
+            .finish_non_exhaustive()
     }
 }
 
@@ -228,6 +233,7 @@ pub struct Quotas {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub struct Fidelity {
     pub unknown_snapshot: Unknown,
     pub unknown_disk: Unknown,

@@ -126,6 +126,14 @@ pub fn nonce() -> String {
     RequestIds::new(None).next().to_ascii_lowercase()
 }
 
+/// The draw numbered `position` of a seed, from 0 up to but not 1: chance that can be repeated.
+#[must_use]
+pub fn draw(seed: u64, position: u64) -> f64 {
+    let bytes = seeded(seed, b"chance", position);
+    // 32 bits are exact in a double.
+    f64::from(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) / 4_294_967_296.0
+}
+
 fn random() -> [u8; 32] {
     #[expect(clippy::disallowed_methods, reason = "the one place where randomness is drawn")]
     rand::rng().random()

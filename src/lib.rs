@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod faults;
 pub mod ids;
+pub mod levers;
 pub mod lifecycle;
 pub mod regions;
 pub mod store;

@@ -347,7 +347,10 @@ impl Action for OpenSnapshotService {
     type Response = Empty;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        snapshot_services::open(tx).await?;
+        // Nothing to store where it is open from the start.
+        if !tx.config().fidelity.snapshot_service_open {
+            snapshot_services::open(tx).await?;
+        }
         Ok(Empty {})
     }
 }

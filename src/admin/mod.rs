@@ -1,10 +1,17 @@
 //! The levers of a test bench under `/_snapshotd/`: JSON over HTTP, each described where it is written; no rule of ECS.
 
+#![expect(clippy::missing_errors_doc, reason = "what a lever refuses stands in its OpenAPI description")]
+
+pub mod faults;
 mod guard;
 mod info;
+pub mod lag;
+pub mod locks;
+pub mod requests;
 
 use std::sync::Arc;
 
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware};
@@ -36,7 +43,14 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
 
 /// One line for each lever.
 fn levers() -> OpenApiRouter<Arc<App>> {
-    let levers = OpenApiRouter::new().routes(routes!(info::show));
+    let levers = OpenApiRouter::new()
+        .routes(routes!(info::show))
+        .routes(routes!(faults::list, faults::add, faults::clear))
+        .routes(routes!(faults::show, faults::remove))
+        .routes(routes!(locks::list, locks::hold, locks::release_all))
+        .routes(routes!(locks::release))
+        .routes(routes!(lag::list, lag::set, lag::clear))
+        .routes(routes!(requests::list, requests::clear));
     OpenApiRouter::with_openapi(Description::openapi()).nest(PATH, levers)
 }
 
@@ -93,6 +107,24 @@ impl From<Fault> for Refusal {
         }
         Self { status: StatusCode::CONFLICT, why: fault.code().to_owned() }
     }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::bad(rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::bad(rejection.body_text())
+    }
+}
+
+/// How many were taken away.
+#[derive(Serialize, ToSchema)]
+pub struct Removed {
+    removed: usize,
 }
 
 impl IntoResponse for Refusal {

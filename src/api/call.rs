@@ -24,7 +24,8 @@ use crate::wire::render;
 /// Whatever the action refuses.
 pub async fn read<A: Action>(app: Arc<App>, call: Call) -> Result<Vec<u8>, Fault> {
     let (action, context) = prepare::<A>(&app, &call)?;
-    let response = app.store.read(&context, &Step(action)).await?;
+    let lag = app.levers.lags.of(&context.account_id, A::NAME);
+    let response = app.store.read_past(&context, lag, &Step(action)).await?;
     render::success(call.format, A::NAME, &call.request_id, &response)
 }
 

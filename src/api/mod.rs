@@ -4,4 +4,5 @@ pub mod action;
 pub mod call;
 pub mod common;
 pub mod describe;
+pub mod disturbed;
 pub mod registry;

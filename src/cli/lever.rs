@@ -1,11 +1,17 @@
 //! Commands that move a lever of a running daemon: each is one request to its admin API, the answer is printed as it came.
 
+mod faults;
+mod lag;
+mod locks;
+mod requests;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Method, Request};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::exchange::{exchange, report};
@@ -18,13 +24,32 @@ use crate::store::opening;
 pub enum Lever {
     /// What runs: version, accounts and their key ids
     Info,
+    #[command(subcommand)]
+    Faults(faults::Faults),
+    #[command(subcommand)]
+    Locks(locks::Locks),
+    #[command(subcommand)]
+    Lag(lag::Lag),
+    #[command(subcommand)]
+    Requests(requests::Requests),
+}
+
+/// A request: method, path below the admin API, body.
+type Asked = (Method, String, Option<Value>);
+
+fn body_of(value: &impl Serialize) -> Option<Value> {
+    serde_json::to_value(value).ok()
 }
 
 impl Lever {
-    /// The request that moves it: method, path below the admin API, body.
-    fn request(self) -> (Method, String, Option<Value>) {
+    /// The request that moves it.
+    fn request(self) -> Asked {
         match self {
             Self::Info => (Method::GET, "/info".to_owned(), None),
+            Self::Faults(faults) => faults.request(),
+            Self::Locks(locks) => locks.request(),
+            Self::Lag(lag) => lag.request(),
+            Self::Requests(requests) => requests.request(),
         }
     }
 }

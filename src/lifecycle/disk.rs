@@ -1,8 +1,10 @@
 //! What time does to disks: they are made, attached, detached and rewritten; the status tells which of these ends.
 
+use super::ending;
 use crate::faults::Fault;
 use crate::store::disks::changes;
 use crate::store::tasks::Task;
+use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use crate::store::{disks, row_locks};
 
@@ -10,6 +12,16 @@ use crate::store::{disks, row_locks};
 pub async fn finish(tx: &mut Tx<'_>, disk_id: &str) -> Result<(), Fault> {
     let Some(found) = disks::find_for_engine(tx, disk_id).await? else { return Ok(()) };
     let disk = &found.disk;
+    let began = match disk.status.as_str() {
+        "Creating" => "CreateDisk",
+        "Attaching" => "AttachDisk",
+        "Detaching" => "DetachDisk",
+        "ReIniting" => "ReInitDisk",
+        _ => "ResetDisk",
+    };
+    if ending::is_withheld(tx, began, &disk.account_id, disk_id) {
+        return timers::hold_back(tx, TimerKind::DiskFinish, disk_id).await;
+    }
     let (status, event) = match disk.status.as_str() {
         "Creating" if found.attachments == 0 => ("Available", "Disk:CreateDiskCompleted"),
         "Creating" => ("In_use", "Disk:CreateDiskCompleted"),

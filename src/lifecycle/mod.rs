@@ -1,6 +1,7 @@
 //! What happens without a call: one function for each kind of timer, each guarded and repeatable; never answers anybody.
 
 mod disk;
+mod ending;
 pub mod engine;
 mod image;
 mod instance;
@@ -14,6 +15,7 @@ mod task;
 use std::pin::Pin;
 
 use crate::faults::Fault;
+use crate::store::row_locks;
 use crate::store::timers::{Timer, TimerKind};
 use crate::store::tx::Tx;
 
@@ -32,6 +34,7 @@ pub fn fire<'a>(tx: &'a mut Tx<'_>, timer: &'a Timer) -> Pin<Box<dyn Future<Outp
             Some(TimerKind::SnapshotGroupFinish) => snapshot_group::finish(tx, id).await,
             Some(TimerKind::TakeSnapshots) => policy::take_snapshots(tx, id).await,
             Some(TimerKind::StartCopy) => snapshot_copy::start(tx, id).await,
+            Some(TimerKind::OperatorLock) => row_locks::release(tx, id).await,
             None => Err(Fault::internal(format!("no such kind of timer: {}", timer.kind))),
         }
     })

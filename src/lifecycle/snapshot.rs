@@ -1,6 +1,8 @@
 //! What time does to snapshots: they finish, their locks harden and end, and they leave when their days are over.
 
+use super::ending;
 use crate::faults::{Fault, fault};
+use crate::levers::rules::Ends;
 use crate::store::snapshot_locks::SnapshotLock;
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
@@ -9,13 +11,21 @@ use crate::store::{events, snapshot_locks, snapshots};
 /// A snapshot kept beyond its days by what uses it is looked at again after so many days.
 const RETENTION_RETRY_DAYS: i64 = 1;
 
-/// progressing becomes accomplished; a lock that waited for this begins to run.
+/// progressing becomes accomplished, or what a test bench wants; a lock that waited for this begins to run.
 pub async fn finish(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Fault> {
     if let Some(found) = snapshots::find_for_engine(tx, snapshot_id).await?
         && found.snapshot.status == "progressing"
     {
-        snapshots::finish(tx, &found.snapshot, "accomplished").await?;
-        if found.is_locked()
+        let snapshot = &found.snapshot;
+        let began = if snapshot.is_copy() { "CopySnapshot" } else { "CreateSnapshot" };
+        let status = match ending::of(tx, began, &snapshot.account_id, snapshot_id) {
+            Some(Ends::Never) => return timers::hold_back(tx, TimerKind::SnapshotFinish, snapshot_id).await,
+            Some(Ends::Failed) => "failed",
+            None => "accomplished",
+        };
+        snapshots::finish(tx, snapshot, status).await?;
+        if status == "accomplished"
+            && found.is_locked()
             && let Some(lock) = snapshot_locks::find(tx, snapshot_id).await?
         {
             let now = tx.now;

@@ -12,10 +12,14 @@ pub async fn finish(tx: &mut Tx<'_>, snapshot_group_id: &str) -> Result<(), Faul
         return Ok(());
     }
     let members = snapshot_groups::members_of(tx, &[snapshot_group_id]).await?;
-    let unfinished = members.iter().filter(|member| member.snapshot.status == "progressing");
-    if let Some(latest) = unfinished.map(|member| member.snapshot.finish_time).max() {
-        // A snapshot whose own timer was put off: a second is no busy wait.
-        let again = latest.max(tx.now.plus_millis(1_000));
+    let mut latest = None;
+    for member in members.iter().filter(|member| member.snapshot.status == "progressing") {
+        let due = timers::due_of(tx, TimerKind::SnapshotFinish, &member.snapshot.snapshot_id).await?;
+        latest = latest.max(due);
+    }
+    if let Some(latest) = latest {
+        // A snapshot whose own timer was put off, or is held back: then the group's is with it.
+        let again = latest.max(tx.now.plus_millis(1));
         return timers::set(tx, TimerKind::SnapshotGroupFinish, snapshot_group_id, again).await;
     }
     let has_failed = members.iter().any(|member| member.snapshot.status == "failed");

@@ -322,17 +322,17 @@ pub async fn update_attributes(tx: &mut Tx<'_>, changed: &Image, status: &str) -
     tx.execute_guarded(statement, GUARD).await
 }
 
-/// Ends the making of an image: Creating becomes Available.
+/// Ends the making of an image: Creating becomes `status`, which is Available or `CreateFailed`.
 ///
 /// `false`: it is not Creating (any more).
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
-pub async fn finish(tx: &mut Tx<'_>, image: &Image) -> Result<bool, Fault> {
-    const SQL: &str =
-        concat!("UPDATE images SET status = 'Available' WHERE image_id = $1 AND status = 'Creating';", event!());
+pub async fn finish(tx: &mut Tx<'_>, image: &Image, status: &'static str) -> Result<bool, Fault> {
+    const SQL: &str = concat!("UPDATE images SET status = $8 WHERE image_id = $1 AND status = 'Creating';", event!());
     const GUARD: usize = 0;
-    let statement = effect(tx, SQL, image.subject(), "Image:CreateImageCompleted", "Available");
+    let name = if status == "Available" { "Image:CreateImageCompleted" } else { "Image:CreateImageFailed" };
+    let statement = effect(tx, SQL, image.subject(), name, status).bind(status);
     tx.execute_guarded(statement, GUARD).await
 }
 

@@ -13,6 +13,8 @@ pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod opening;
+pub mod operator_locks;
+mod past;
 pub mod planned_copies;
 pub mod policies;
 pub mod policy_associations;
@@ -44,8 +46,10 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::faults::{Fault, fault};
+use crate::levers::Levers;
 use filter::Walks;
-use row_locks::{Guard, LockTable, RowLocks};
+use past::Past;
+use row_locks::{Guard, InFlight, LockTable, RowLocks};
 use settling::Cause;
 use tx::{Context, Scratch, Tx};
 use writer::{Request, Task};
@@ -91,6 +95,8 @@ pub(crate) struct Shared {
     pub config: Arc<Config>,
     pub clock: Arc<Clock>,
     pub locks: LockTable,
+    pub levers: Arc<Levers>,
+    pub past: Past,
     pub walks: Walks,
     /// The instant of the earliest timer, `i64::MAX` for none; kept by the writer.
     pub next_due: AtomicI64,
@@ -127,6 +133,44 @@ impl Store {
         let outcome = operation.run(&mut tx).await;
         sqlx::query("COMMIT").execute(&mut *conn).await?;
         outcome
+    }
+
+    /// As [`Store::read`], as things stood `lag` milliseconds ago or at some instant since then; 0 for the present.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn read_past<O: Operation>(
+        &self,
+        context: &Context,
+        lag: i64,
+        operation: &O,
+    ) -> Result<O::Output, Fault> {
+        if lag == 0 {
+            return self.read(context, operation).await;
+        }
+        let now = self.shared.clock.now();
+        if self.shared.next_due.load(Ordering::Acquire) <= now.millis() {
+            self.settle(now).await?;
+        }
+        let wanted = now.plus_millis(-lag);
+        let Some(view) = self.shared.past.view(wanted).await else { return self.read(context, operation).await };
+        let mut conn = view.conn.lock().await;
+        let mut scratch = Scratch::default();
+        operation.run(&mut Tx::new(&mut conn, view.nearest(wanted), context, &self.shared, &mut scratch)).await
+    }
+
+    /// Keeps the states of the last `lag` milliseconds for [`Store::read_past`]; 0 forgets them.
+    ///
+    /// # Errors
+    /// 500 `InternalError` when the database fails.
+    pub async fn keep_past(&self, lag: i64) -> Result<(), Fault> {
+        Ok(self.shared.past.keep(lag, self.shared.clock.now()).await?)
+    }
+
+    /// The rows that calls in flight hold.
+    #[must_use]
+    pub fn rows_in_flight(&self) -> Vec<InFlight> {
+        self.shared.locks.list()
     }
 
     /// Takes the row locks, runs `operation` in the writer and returns after its commit.
@@ -209,6 +253,7 @@ impl Store {
 
     /// Finishes what is queued, writes the log back into the database file and closes it.
     pub async fn close(&self) {
+        self.shared.past.close().await;
         let (reply, done) = oneshot::channel();
         if self.queue.send(Request::Close { reply }).await.is_ok() {
             self.readers.close().await;

@@ -16,13 +16,15 @@ use tokio::sync::{Notify, mpsc};
 
 use super::block_on::block_on;
 use super::filter::Walks;
+use super::past::Past;
 use super::row_locks::LockTable;
 use super::tx::Marks;
 use super::writer::{Fire, Request, Writer};
-use super::{Conn, Database, Shared, Store};
+use super::{Conn, Database, Shared, Store, timers};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::ids::IdGenerator;
+use crate::levers::Levers;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -96,7 +98,12 @@ impl Store {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn open(config: &Arc<Config>, clock: &Arc<Clock>, fire: Fire) -> Result<Self, Failure> {
+    pub async fn open(
+        config: &Arc<Config>,
+        clock: &Arc<Clock>,
+        levers: &Arc<Levers>,
+        fire: Fire,
+    ) -> Result<Self, Failure> {
         let folder = &config.data_dir;
         make_folder(folder)?;
         let lock = lock_folder(folder)?;
@@ -106,10 +113,13 @@ impl Store {
         let mut conn = opening.connect_writer().await?;
         migrate(&mut conn).await?;
         let stored = load(&mut conn, config, clock).await?;
+        timers::let_go_at_start(&mut conn, clock.now()).await?;
         let shared = Arc::new(Shared {
             config: Arc::clone(config),
             clock: Arc::clone(clock),
             locks: LockTable::default(),
+            levers: Arc::clone(levers),
+            past: Past::of(&file),
             walks: Walks::default(),
             next_due: AtomicI64::new(i64::MAX),
             due_changed: Notify::new(),
@@ -269,7 +279,7 @@ fn writing(file: &Path, is_new: bool) -> SqliteConnectOptions {
         .pragma("temp_store", "MEMORY")
 }
 
-fn reading(file: &Path) -> SqliteConnectOptions {
+pub(super) fn reading(file: &Path) -> SqliteConnectOptions {
     connection(file).pragma("query_only", "ON").pragma("cache_size", READER_CACHE_KIB).pragma("temp_store", "MEMORY")
 }
 

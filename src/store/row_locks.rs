@@ -18,6 +18,17 @@ pub enum Mode {
     Exclusive,
 }
 
+impl Mode {
+    /// As the `mode` column has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Exclusive => "exclusive",
+        }
+    }
+}
+
 /// Rows that an operation needs, all or none.
 #[derive(Clone, Debug, Default)]
 pub struct RowLocks(Vec<(String, Mode)>);
@@ -65,6 +76,14 @@ pub struct LockTable(Arc<Rows>);
 struct Rows {
     held: Mutex<HashMap<Key, Held>>,
     released: Notify,
+}
+
+/// A row that calls in flight hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InFlight {
+    pub account_id: String,
+    pub resource_id: String,
+    pub mode: Mode,
 }
 
 /// Holds rows until it is dropped.
@@ -120,6 +139,19 @@ impl LockTable {
             }
         }
         Ok(Guard { rows: Arc::clone(&self.0), keys: wanted })
+    }
+
+    /// The rows that are held now, by account and id.
+    #[must_use]
+    pub fn list(&self) -> Vec<InFlight> {
+        let row = |((account_id, resource_id), held): (&Key, &Held)| InFlight {
+            account_id: account_id.to_string(),
+            resource_id: resource_id.clone(),
+            mode: if matches!(held, Held::Exclusive) { Mode::Exclusive } else { Mode::Shared },
+        };
+        let mut rows: Vec<_> = self.0.lock().iter().map(row).collect();
+        rows.sort_by(|a, b| (&a.account_id, &a.resource_id).cmp(&(&b.account_id, &b.resource_id)));
+        rows
     }
 
     /// How many rows are held now.
@@ -225,10 +257,7 @@ pub async fn hold(tx: &mut Tx<'_>, resource_id: &str, holder: &str, mode: Mode) 
     )
     .bind(resource_id)
     .bind(holder)
-    .bind(match mode {
-        Mode::Shared => "shared",
-        Mode::Exclusive => "exclusive",
-    })
+    .bind(mode.name())
     .bind(now);
     tx.execute(statement).await?;
     Ok(())

@@ -20,6 +20,7 @@ pub enum TimerKind {
     SnapshotGroupFinish,
     TakeSnapshots,
     StartCopy,
+    OperatorLock,
 }
 
 impl TimerKind {
@@ -34,6 +35,7 @@ impl TimerKind {
         Self::SnapshotGroupFinish,
         Self::TakeSnapshots,
         Self::StartCopy,
+        Self::OperatorLock,
     ];
 
     /// The name in the `kind` column.
@@ -52,6 +54,8 @@ impl TimerKind {
             // Both after all of snapshots: a schedule finds what ends at its instant finished or gone, a copy its source.
             Self::TakeSnapshots => "take_snapshots",
             Self::StartCopy => "start_copy",
+            // Its resource is the holder.
+            Self::OperatorLock => "operator_lock",
         }
     }
 
@@ -60,6 +64,9 @@ impl TimerKind {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
     }
 }
+
+/// When a timer is due that a rule of a test bench holds back; no clock gets there.
+const NEVER: Timestamp = Timestamp::from_millis(253_402_128_000_000);
 
 /// A timer that is due.
 #[derive(Clone, Debug, FromRow)]
@@ -94,6 +101,40 @@ pub async fn clear(tx: &mut Tx<'_>, kind: TimerKind, resource_id: &str) -> Resul
     let statement = sqlx::query("DELETE FROM timers WHERE kind = $1 AND resource_id = $2");
     tx.execute(statement.bind(kind.name()).bind(resource_id)).await?;
     Ok(())
+}
+
+/// Sets a timer, or moves it, to an instant that never comes; [`let_go`] brings it back.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn hold_back(tx: &mut Tx<'_>, kind: TimerKind, resource_id: &str) -> Result<(), Fault> {
+    set(tx, kind, resource_id, NEVER).await
+}
+
+/// The timers that were held back are due now.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn let_go(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    let now = tx.now;
+    tx.execute(sqlx::query("UPDATE timers SET due_at = $1 WHERE due_at = $2").bind(now).bind(NEVER)).await?;
+    tx.timer_was_set(now);
+    Ok(())
+}
+
+/// As [`let_go`], at the start: the rules that held them are gone.
+pub(super) async fn let_go_at_start(conn: &mut Conn, now: Timestamp) -> Result<(), sqlx::Error> {
+    let statement = sqlx::query("UPDATE timers SET due_at = $1 WHERE due_at = $2").bind(now).bind(NEVER);
+    statement.execute(conn).await.map(drop)
+}
+
+/// When a timer is due; `None` where there is none.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn due_of(tx: &mut Tx<'_>, kind: TimerKind, resource_id: &str) -> Result<Option<Timestamp>, Fault> {
+    let query = sqlx::query_scalar("SELECT due_at FROM timers WHERE kind = $1 AND resource_id = $2");
+    Ok(query.bind(kind.name()).bind(resource_id).fetch_optional(tx.conn()).await?)
 }
 
 /// Takes the earliest timer due by `until` out of the table; ties go by kind, then id.

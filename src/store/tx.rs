@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::faults::Fault;
 use crate::ids::{IdGenerator, IdKind};
+use crate::levers::Levers;
 use crate::regions::{self, Region};
 
 /// A statement, or several, with its arguments.
@@ -113,6 +114,18 @@ impl<'c> Tx<'c> {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// What a test bench set.
+    #[must_use]
+    pub fn levers(&self) -> &'c Levers {
+        &self.shared.levers
+    }
+
+    /// The machine's own clock, by which rules of a test bench expire.
+    #[must_use]
+    pub fn wall_now(&self) -> Timestamp {
+        self.shared.clock.wall_now()
     }
 
     /// A new id of `kind` in `region_id`.

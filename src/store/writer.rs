@@ -278,6 +278,7 @@ impl Writer {
         {
             self.shared.due_changed.notify_one();
         }
+        self.shared.past.committed(self.shared.clock.now()).await;
         if self.marks.last_event - self.pruned_at_event >= EVENTS_BETWEEN_PRUNINGS {
             self.pruned_at_event = self.marks.last_event;
             if let Err(error) = self.opening.prune(&mut self.conn, &self.shared, self.marks.last_event).await {

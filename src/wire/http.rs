@@ -18,7 +18,10 @@ use super::request::{self, Received};
 use crate::App;
 use crate::admin;
 use crate::api::action::Call;
+use crate::api::disturbed;
 use crate::faults::{Fault, fault};
+use crate::levers::requests::{End, Note};
+use crate::levers::rules::Verdict;
 
 /// The API on `/`, and the two probes of whoever watches the process.
 pub fn router(app: Arc<App>) -> Router {
@@ -51,13 +54,35 @@ async fn detached(reply: Reply, answering: impl Future<Output = Response> + Send
 }
 
 async fn handle(app: Arc<App>, request: Request, mut reply: Reply) -> Response {
-    match serve(app, request, &mut reply).await {
-        Ok(body) => reply.accept(body),
-        Err(fault) => reply.refuse(&fault),
+    let mut note = app.levers.requests.begin(|| app.clock.wall_now());
+    let mut verdict = Verdict::default();
+    let outcome = serve(&app, request, &mut reply, note.as_mut(), &mut verdict).await;
+    let (mut response, code) = match outcome {
+        Ok(body) => (reply.accept(body), String::new()),
+        Err(fault) => (reply.refuse(&fault), fault.code().to_owned()),
+    };
+    if verdict.drop.is_some() {
+        response.extensions_mut().insert(HangUp);
     }
+    if let Some(note) = note {
+        let Reply { action, request_id, .. } = &reply;
+        let (status, Verdict { rules, drop, .. }) = (response.status().as_u16(), &verdict);
+        app.levers.requests.end(note, End { action, request_id, status, code: &code, rules, drop: *drop });
+    }
+    response
 }
 
-async fn serve(app: Arc<App>, request: Request, reply: &mut Reply) -> Result<Vec<u8>, Fault> {
+/// Marks an answer that is not to be sent: the connection is closed instead.
+#[derive(Clone, Copy, Debug)]
+pub struct HangUp;
+
+async fn serve(
+    app: &Arc<App>,
+    request: Request,
+    reply: &mut Reply,
+    mut note: Option<&mut Note>,
+    verdict: &mut Verdict,
+) -> Result<Vec<u8>, Fault> {
     let (head, body) = request.into_parts();
     if head.method != Method::GET && head.method != Method::POST {
         return Err(fault("UnsupportedHTTPMethod"));
@@ -66,16 +91,27 @@ async fn serve(app: Arc<App>, request: Request, reply: &mut Reply) -> Result<Vec
         return Err(fault("InvalidAction.NotFound"));
     }
     let received = Received::read(head, body, &app.config.limits).await?;
+    if let Some(note) = &mut note {
+        note.received(&received.params);
+    }
     let claim = Claim::of(&received);
     claim.action.unwrap_or_default().clone_into(&mut reply.action);
     if let Some(format) = received.params.get("Format") {
         reply.format = Format::parse(format).ok_or_else(|| fault("InvalidParameter.Format"))?;
     }
-    let (entry, caller) = claim.admit(&app, &received)?;
+    let (entry, caller) = claim.admit(app, &received)?;
+    if let Some(note) = &mut note {
+        note.proven(&caller);
+    }
     let request_id = reply.request_id.clone();
     let host = reply.host.as_ref().and_then(|host| host.to_str().ok()).map(str::to_owned);
     let call = Call { params: received.params, caller, format: reply.format, request_id, host };
-    entry.serve(app, call).await
+    if app.levers.rules.is_empty() {
+        return entry.serve(Arc::clone(app), call).await;
+    }
+    let outcome;
+    (outcome, *verdict) = disturbed::serve(Arc::clone(app), entry, call).await;
+    outcome
 }
 
 /// What an answer needs to know of its request.

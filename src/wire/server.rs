@@ -1,6 +1,6 @@
 //! The listening side: accepts connections, bounds their number and their time, and ends them in order; never reads a request.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,8 +18,20 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 
-use super::http;
+use super::http::{self, HangUp};
 use crate::App;
+
+/// Why a connection is closed without an answer: a rule of a test bench wants it so.
+#[derive(Debug)]
+struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("dropped by a rule of faults")
+    }
+}
+
+impl std::error::Error for Dropped {}
 
 /// A head of a request with all its headers; SDKs that put everything into the query stay far below it.
 const HEAD_BYTES: usize = 64 * 1_024;
@@ -89,7 +101,10 @@ async fn connection(stream: TcpStream, router: Router, head_ms: u64, mut stopped
     let service = service_fn(|request: hyper::Request<Incoming>| {
         called.store(true, Ordering::Relaxed);
         let router = router.clone();
-        async move { Ok::<Response, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {})) }
+        async move {
+            let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+            if response.extensions().get::<HangUp>().is_some() { Err(Dropped) } else { Ok::<Response, _>(response) }
+        }
     });
     let mut served = pin!(
         http1::Builder::new()

@@ -23,6 +23,7 @@ mod images;
 mod instances;
 mod keys;
 mod kill;
+mod levers;
 mod locks;
 mod model;
 mod negatives;

@@ -110,6 +110,16 @@ impl Connection {
         self.reply()
     }
 
+    /// Moves a lever.
+    pub fn lever(&mut self, method: &str, path: &str, body: &str) -> Option<Reply> {
+        let length = body.len();
+        self.send(&format!(
+            "{method} /_snapshotd{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        ))?;
+        self.reply()
+    }
+
     pub fn send(&mut self, text: &str) -> Option<()> {
         self.0.get_mut().write_all(text.as_bytes()).ok()
     }

@@ -44,6 +44,7 @@ const RULES: &[(&str, &str)] = &[
         "a timer is of something that exists",
         concat!(
             "SELECT kind || ' ' || resource_id FROM timers WHERE resource_id NOT IN (
+                 SELECT holder FROM row_locks WHERE kind = 'operator_lock' UNION ALL
              ",
             existing!(),
             ")"

@@ -1,0 +1,24 @@
+//! What a test bench set the daemon to do: rules of faults, lags of reads, the log of requests; in memory, gone at a restart.
+
+pub mod lag;
+pub mod requests;
+pub mod rules;
+
+use lag::Lags;
+use requests::RequestLog;
+use rules::Rules;
+
+/// All that was set; where nothing is, a call pays one look at a number.
+pub struct Levers {
+    pub rules: Rules,
+    pub lags: Lags,
+    pub requests: RequestLog,
+}
+
+impl Levers {
+    /// Nothing set; room for so many requests, 0 for none.
+    #[must_use]
+    pub fn new(requests: usize) -> Self {
+        Self { rules: Rules::default(), lags: Lags::default(), requests: RequestLog::new(requests) }
+    }
+}
