@@ -32,6 +32,7 @@ const DEFAULT_SECRET: &str = "testsecret";
 pub struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
+    pub tls: Tls,
     pub log: Log,
     pub admin: Admin,
     pub limits: Limits,
@@ -44,6 +45,26 @@ pub struct Config {
     pub lifecycle: Lifecycle,
     pub quotas: Quotas,
     pub fidelity: Fidelity,
+}
+
+/// The listener for HTTPS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    #[serde(deserialize_with = "optional_address")]
+    pub listen: Option<SocketAddr>,
+    /// Empty, as `key` is then: a certificate of snapshotd's own making.
+    pub cert: PathBuf,
+    pub key: PathBuf,
+    pub names: Vec<String>,
+}
+
+impl Tls {
+    /// Whether certificate and key are the user's.
+    #[must_use]
+    pub fn has_own_certificate(&self) -> bool {
+        !self.cert.as_os_str().is_empty()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -328,11 +349,15 @@ impl Config {
         if tracing_subscriber::EnvFilter::from_str(&self.log.level).is_err() {
             return refuse("log.level", "error, warn, info, debug, trace or a filter of such");
         }
+        if self.tls.cert.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
+            return refuse("tls.cert, tls.key", "two files, or neither");
+        }
         self.validate_accounts()?;
         kms_keys::validate(&self.kms_keys, &self.accounts)?;
-        if !self.listen.ip().is_loopback() && self.has_default_key() && !flags.allow_default_key {
+        let reachable = self.addresses().find(|(_, address)| !address.ip().is_loopback());
+        if let Some((key, _)) = reachable.filter(|_| self.has_default_key() && !flags.allow_default_key) {
             return refuse(
-                "listen",
+                key,
                 "an address that others can reach needs [[accounts]] of your own, or --allow-default-key",
             );
         }
@@ -360,10 +385,18 @@ impl Config {
         Ok(())
     }
 
+    /// Every address that is listened on, with its key.
+    fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        [("listen", Some(self.listen)), ("tls.listen", self.tls.listen)]
+            .into_iter()
+            .filter_map(|(key, address)| Some((key, address?)))
+    }
+
     /// Whether the levers are there: where only this machine can reach them, or a token keeps others out.
     #[must_use]
     pub fn has_levers(&self) -> bool {
-        self.admin.enabled && (self.listen.ip().is_loopback() || !self.admin.token.is_empty())
+        let is_private = self.addresses().all(|(_, address)| address.ip().is_loopback());
+        self.admin.enabled && (is_private || !self.admin.token.is_empty())
     }
 
     /// Whether the key that everybody knows is accepted.
@@ -372,6 +405,14 @@ impl Config {
         let mut keys = self.accounts.iter().flat_map(|account| &account.keys);
         keys.any(|key| key.id == DEFAULT_KEY && key.secret == DEFAULT_SECRET)
     }
+}
+
+fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| de::Error::custom("expected ADDRESS:PORT, or nothing"))
 }
 
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
