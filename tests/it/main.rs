@@ -37,5 +37,5 @@ mod snapshot_usage;
 mod snapshots;
 mod support;
 mod tags;
-mod tls;
 mod tasks;
+mod tls;
