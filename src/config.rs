@@ -1,6 +1,7 @@
 //! Configuration: embedded defaults, file, environment, flags, in that order; the only place that reads the environment.
 
 mod kms_keys;
+mod tls;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::clock::Timestamp;
 use crate::regions;
 pub use kms_keys::{KmsKey, KmsKeyState};
+pub use tls::Tls;
 
 /// The shipped defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config.toml");
@@ -45,26 +47,6 @@ pub struct Config {
     pub lifecycle: Lifecycle,
     pub quotas: Quotas,
     pub fidelity: Fidelity,
-}
-
-/// The listener for HTTPS.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tls {
-    #[serde(deserialize_with = "optional_address")]
-    pub listen: Option<SocketAddr>,
-    /// Empty, as `key` is then: a certificate of snapshotd's own making.
-    pub cert: PathBuf,
-    pub key: PathBuf,
-    pub names: Vec<String>,
-}
-
-impl Tls {
-    /// Whether certificate and key are the user's.
-    #[must_use]
-    pub fn has_own_certificate(&self) -> bool {
-        !self.cert.as_os_str().is_empty()
-    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -349,10 +331,8 @@ impl Config {
         if tracing_subscriber::EnvFilter::from_str(&self.log.level).is_err() {
             return refuse("log.level", "error, warn, info, debug, trace or a filter of such");
         }
-        if self.tls.cert.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
-            return refuse("tls.cert, tls.key", "two files, or neither");
-        }
         self.validate_accounts()?;
+        self.tls.validate()?;
         kms_keys::validate(&self.kms_keys, &self.accounts)?;
         let reachable = self.addresses().find(|(_, address)| !address.ip().is_loopback());
         if let Some((key, _)) = reachable.filter(|_| self.has_default_key() && !flags.allow_default_key) {
@@ -405,14 +385,6 @@ impl Config {
         let mut keys = self.accounts.iter().flat_map(|account| &account.keys);
         keys.any(|key| key.id == DEFAULT_KEY && key.secret == DEFAULT_SECRET)
     }
-}
-
-fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.is_empty() {
-        return Ok(None);
-    }
-    text.parse().map(Some).map_err(|_| de::Error::custom("expected ADDRESS:PORT, or nothing"))
 }
 
 fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
