@@ -3,10 +3,10 @@
 mod kms_keys;
 mod tls;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::{fmt, iter};
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
@@ -334,14 +334,16 @@ impl Config {
         self.validate_accounts()?;
         self.tls.validate()?;
         kms_keys::validate(&self.kms_keys, &self.accounts)?;
-        let reachable = self.addresses().find(|(_, address)| !address.ip().is_loopback());
-        if let Some((key, _)) = reachable.filter(|_| self.has_default_key() && !flags.allow_default_key) {
-            return refuse(
-                key,
-                "an address that others can reach needs [[accounts]] of your own, or --allow-default-key",
-            );
+        self.validate_addresses(flags)
+    }
+
+    fn validate_addresses(&self, flags: &Flags) -> Result<(), Refused> {
+        match self.addresses().find(|(_, address)| !address.ip().is_loopback()) {
+            Some((key, _)) if self.has_default_key() && !flags.allow_default_key => Err(Refused(format!(
+                "{key}: an address that others can reach needs [[accounts]] of your own, or --allow-default-key"
+            ))),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn validate_accounts(&self) -> Result<(), Refused> {
@@ -367,9 +369,7 @@ impl Config {
 
     /// Every address that is listened on, with its key.
     fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
-        [("listen", Some(self.listen)), ("tls.listen", self.tls.listen)]
-            .into_iter()
-            .filter_map(|(key, address)| Some((key, address?)))
+        iter::once(("listen", self.listen)).chain(self.tls.listen.map(|address| ("tls.listen", address)))
     }
 
     /// Whether the levers are there: where only this machine can reach them, or a token keeps others out.

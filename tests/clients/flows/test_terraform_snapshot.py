@@ -18,11 +18,14 @@ def test_a_resource_is_made_read_changed_and_destroyed(wire, disks):
 
     change = {"SnapshotId": snapshot, "SnapshotName": "tf2", "Description": "changed", "RetentionDays": 9}
     wire.call("ModifySnapshotAttribute", None, change)
+    join = {"ResourceId": snapshot, "ResourceType": "snapshot", "ResourceGroupId": "rg-tf"}
+    wire.call("JoinResourceGroup", {"RegionId": "cn-hangzhou"}, join)
     resource = {"ResourceType": "snapshot", "ResourceId.1": snapshot}
     wire.call("UntagResources", None, resource | {"TagKey.1": "For"})
     wire.call("TagResources", None, resource | {"Tag.1.Key": "For", "Tag.1.Value": "Other"})
     (read,) = wire.snapshots(snapshot)
     assert (read["SnapshotName"], read["Description"], read["RetentionDays"]) == ("tf2", "changed", 9)
+    assert read["ResourceGroupId"] == "rg-tf"
     assert read["Tags"]["Tag"] == [{"TagKey": "For", "TagValue": "Other"}]
 
     wire.call("DeleteSnapshot", None, {"SnapshotId": snapshot, "Force": "true"})
