@@ -86,6 +86,14 @@ impl Timestamp {
         self.formatted("%Y-%m-%dT%H:%M:%S.%3fZ")
     }
 
+    /// Year, month and day.
+    #[must_use]
+    pub fn date(self) -> (i16, u8, u8) {
+        let instant = jiff::Timestamp::from_millisecond(self.0).unwrap_or_default();
+        let date = jiff::tz::Offset::UTC.to_datetime(instant).date();
+        (date.year(), date.month().unsigned_abs(), date.day().unsigned_abs())
+    }
+
     fn formatted(self, form: &str) -> String {
         jiff::Timestamp::from_millisecond(self.0).map(|instant| instant.strftime(form).to_string()).unwrap_or_default()
     }

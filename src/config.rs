@@ -1,12 +1,13 @@
 //! Configuration: embedded defaults, file, environment, flags, in that order; the only place that reads the environment.
 
 mod kms_keys;
+mod tls;
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::{fmt, iter};
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::clock::{Mode, Timestamp};
 use crate::regions;
 pub use kms_keys::{KmsKey, KmsKeyState};
+pub use tls::Tls;
 
 /// The shipped defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config.toml");
@@ -33,6 +35,7 @@ const DEFAULT_SECRET: &str = "testsecret";
 pub struct Config {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
+    pub tls: Tls,
     pub log: Log,
     pub admin: Admin,
     pub limits: Limits,
@@ -362,14 +365,18 @@ impl Config {
             return refuse("log.level", "error, warn, info, debug, trace or a filter of such");
         }
         self.validate_accounts()?;
+        self.tls.validate()?;
         kms_keys::validate(&self.kms_keys, &self.accounts)?;
-        if !self.listen.ip().is_loopback() && self.has_default_key() && !flags.allow_default_key {
-            return refuse(
-                "listen",
-                "an address that others can reach needs [[accounts]] of your own, or --allow-default-key",
-            );
+        self.validate_addresses(flags)
+    }
+
+    fn validate_addresses(&self, flags: &Flags) -> Result<(), Refused> {
+        match self.addresses().find(|(_, address)| !address.ip().is_loopback()) {
+            Some((key, _)) if self.has_default_key() && !flags.allow_default_key => Err(Refused(format!(
+                "{key}: an address that others can reach needs [[accounts]] of your own, or --allow-default-key"
+            ))),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn validate_accounts(&self) -> Result<(), Refused> {
@@ -393,10 +400,16 @@ impl Config {
         Ok(())
     }
 
+    /// Every address that is listened on, with its key.
+    fn addresses(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        iter::once(("listen", self.listen)).chain(self.tls.listen.map(|address| ("tls.listen", address)))
+    }
+
     /// Whether the levers are there: where only this machine can reach them, or a token keeps others out.
     #[must_use]
     pub fn has_levers(&self) -> bool {
-        self.admin.enabled && (self.listen.ip().is_loopback() || !self.admin.token.is_empty())
+        let is_private = self.addresses().all(|(_, address)| address.ip().is_loopback());
+        self.admin.enabled && (is_private || !self.admin.token.is_empty())
     }
 
     /// Whether the key that everybody knows is accepted.

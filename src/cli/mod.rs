@@ -1,6 +1,7 @@
 //! The commands of `snapshotd`: their arguments and which function does each; no work of their own.
 
 mod actions;
+mod ca;
 mod call;
 mod check;
 mod exchange;
@@ -50,6 +51,8 @@ enum Command {
     Check,
     /// List the actions that are implemented
     Actions,
+    /// Print the certificate of the local CA that HTTPS clients have to trust
+    Ca,
     #[command(flatten)]
     Lever(lever::Lever),
     /// Sign and send one call to a running daemon and print the answer
@@ -73,6 +76,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
         }
     };
     match command {
+        Some(Command::Ca) => ca::run(&config),
         Some(Command::Check) => on_one_thread(check::run(config)),
         Some(Command::Lever(lever)) => on_one_thread(lever::run(config, lever)),
         Some(Command::Call(arguments)) => on_one_thread(call::run(config, arguments)),

@@ -13,7 +13,8 @@ use crate::App;
 use crate::config::{Config, DEFAULT_KEY};
 use crate::lifecycle::engine;
 use crate::store::opening;
-use crate::wire::server;
+use crate::wire::server::{self, Listeners};
+use crate::wire::tls;
 
 pub fn run(config: Config) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -33,15 +34,14 @@ async fn serve(config: Config) -> ExitCode {
         Ok(app) => app,
         Err(failure) => return refuse(&failure),
     };
-    let listener = match TcpListener::bind(app.config.listen).await {
-        Ok(listener) => listener,
-        Err(error) => {
+    let listeners = match listen(&app.config).await {
+        Ok(listeners) => listeners,
+        Err(why) => {
             app.store.close().await;
-            return refuse(&format!("{}: {error}", app.config.listen));
+            return refuse(&why);
         }
     };
-    let address = listener.local_addr().unwrap_or(app.config.listen);
-    announce(&app, address);
+    announce(&app, &listeners);
     let engine = tokio::spawn(engine::run(Arc::clone(&app)));
     let watchdog = tokio::spawn(notify::watchdog(Arc::clone(&app)));
     let backlog = tokio::spawn(catch_up(Arc::clone(&app)));
@@ -53,7 +53,7 @@ async fn serve(config: Config) -> ExitCode {
         tracing::info!("stopping");
         notify::stopping();
     };
-    server::serve(Arc::clone(&app), listener, stop).await;
+    server::serve(Arc::clone(&app), listeners, stop).await;
     backlog.abort();
     engine.abort();
     watchdog.abort();
@@ -61,6 +61,19 @@ async fn serve(config: Config) -> ExitCode {
     opening::withdraw_endpoint(&app.config.data_dir);
     tracing::info!("stopped");
     ExitCode::SUCCESS
+}
+
+async fn listen(config: &Config) -> Result<Listeners, String> {
+    let bind = async |address| TcpListener::bind(address).await.map_err(|error| format!("{address}: {error}"));
+    let plain = bind(config.listen).await?;
+    let tls = match config.tls.listen {
+        Some(address) => {
+            let acceptor = tls::acceptor(config).map_err(|failure| format!("tls: {failure}"))?;
+            Some((bind(address).await?, acceptor))
+        }
+        None => None,
+    };
+    Ok(Listeners { plain, tls })
 }
 
 /// Lets everything happen that fell due while the daemon was down, then says that it is ready (decision 33); calls are
@@ -74,14 +87,18 @@ async fn catch_up(app: Arc<App>) {
     notify::ready();
 }
 
-/// One line on standard output for programs, a few more on standard error for people.
-fn announce(app: &App, address: SocketAddr) {
-    let endpoint = format!("http://{address}");
+/// A line on standard output for each listener, for programs; a few more on standard error for people.
+fn announce(app: &App, listeners: &Listeners) {
+    let address = |listener: &TcpListener, asked: SocketAddr| listener.local_addr().unwrap_or(asked);
+    let endpoint = format!("http://{}", address(&listeners.plain, app.config.listen));
     // The file comes first: who has read the line may look for it.
     if let Err(error) = opening::publish_endpoint(&app.config.data_dir, &endpoint) {
         tracing::warn!(%error, "the file `endpoint` could not be written");
     }
     println!("listening on {endpoint}");
+    if let (Some((listener, _)), Some(asked)) = (&listeners.tls, app.config.tls.listen) {
+        println!("listening on https://{}", address(listener, asked));
+    }
     eprintln!("snapshotd {} serves {endpoint}, data in {}", env!("CARGO_PKG_VERSION"), app.config.data_dir.display());
     if app.config.has_default_key() {
         eprintln!("access key {DEFAULT_KEY}, secret testsecret: shipped with snapshotd and known to everybody");

@@ -15,5 +15,6 @@ mod request;
 pub mod server;
 pub mod signature_v1;
 pub mod signature_v3;
+pub mod tls;
 #[cfg(test)]
 mod vectors;

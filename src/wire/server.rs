@@ -13,9 +13,11 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::http::{self, HangUp};
@@ -38,8 +40,28 @@ const HEAD_BYTES: usize = 64 * 1_024;
 /// How long to wait when no connection can be accepted, for lack of file descriptors for instance.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
-/// Serves `listener` until `stop`, then lets calls in flight finish for as long as the limits give them.
-pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Output = ()>) {
+/// Where connections come from.
+pub struct Listeners {
+    pub plain: TcpListener,
+    /// The one for HTTPS, if any, and what it presents.
+    pub tls: Option<(TcpListener, TlsAcceptor)>,
+}
+
+impl Listeners {
+    /// The next connection of any, with what encrypts it.
+    async fn accept(&self) -> (TcpStream, Option<TlsAcceptor>) {
+        let Some((listener, acceptor)) = &self.tls else {
+            return (accept(&self.plain).await, None);
+        };
+        tokio::select! {
+            stream = accept(&self.plain) => (stream, None),
+            stream = accept(listener) => (stream, Some(acceptor.clone())),
+        }
+    }
+}
+
+/// Serves `listeners` until `stop`, then lets calls in flight finish for as long as the limits give them.
+pub async fn serve(app: Arc<App>, listeners: Listeners, stop: impl Future<Output = ()>) {
     let limits = app.config.limits.clone();
     let router = http::router(app);
     let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
@@ -49,22 +71,22 @@ pub async fn serve(app: Arc<App>, listener: TcpListener, stop: impl Future<Outpu
     loop {
         let accepting = async {
             let slot = Arc::clone(&slots).acquire_owned().await;
-            (slot, accept(&listener).await)
+            (slot, listeners.accept().await)
         };
         tokio::select! {
             biased;
             () = &mut stop => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            (slot, stream) = accepting => {
-                let connection = connection(stream, router.clone(), limits.head_ms, stopped.clone());
+            (slot, (stream, acceptor)) = accepting => {
+                let (router, stopped) = (router.clone(), stopped.clone());
                 connections.spawn(async move {
-                    connection.await;
+                    open(stream, acceptor, router, limits.head_ms, stopped).await;
                     drop(slot);
                 });
             }
         }
     }
-    drop(listener);
+    drop(listeners);
     // The receivers may all be gone already.
     let _ = stopping.send(true);
     let finished = async { while connections.join_next().await.is_some() {} };
@@ -92,11 +114,36 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::ConnectionRefused)
 }
 
-async fn connection(stream: TcpStream, router: Router, head_ms: u64, mut stopped: watch::Receiver<bool>) {
+/// Makes a connection ready, for which a client has as long as for a head, and serves it.
+async fn open(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    router: Router,
+    head_ms: u64,
+    mut stopped: watch::Receiver<bool>,
+) {
     // Without it small answers on a kept connection may wait for the acknowledgement of the one before.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY");
     }
+    let Some(acceptor) = acceptor else {
+        return connection(stream, router, head_ms, stopped).await;
+    };
+    let greeted = tokio::select! {
+        greeted = tokio::time::timeout(Duration::from_millis(head_ms), acceptor.accept(stream)) => greeted,
+        () = until_stopped(&mut stopped) => return,
+    };
+    match greeted {
+        Ok(Ok(stream)) => connection(stream, router, head_ms, stopped).await,
+        Ok(Err(error)) => tracing::debug!(%error, "TLS"),
+        Err(_) => tracing::debug!("a TLS client did not finish its greeting in time"),
+    }
+}
+
+async fn connection<S>(stream: S, router: Router, head_ms: u64, mut stopped: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let called = AtomicBool::new(false);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         called.store(true, Ordering::Relaxed);
@@ -148,9 +195,11 @@ mod tests {
 
     use super::*;
     use crate::config::{Config, Limits};
+    use crate::wire::tls;
 
     struct Running {
         address: SocketAddr,
+        tls_address: SocketAddr,
         stop: oneshot::Sender<()>,
         served: JoinHandle<()>,
         _folder: TempDir,
@@ -166,8 +215,12 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let (stop, stopped) = oneshot::channel();
-            let served = tokio::spawn(serve(app, listener, async { drop(stopped.await) }));
-            Self { address, stop, served, _folder: folder }
+            let tls = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let tls_address = tls.local_addr().unwrap();
+            let acceptor = tls::acceptor(&app.config).unwrap();
+            let listeners = Listeners { plain: listener, tls: Some((tls, acceptor)) };
+            let served = tokio::spawn(serve(app, listeners, async { drop(stopped.await) }));
+            Self { address, tls_address, stop, served, _folder: folder }
         }
 
         /// Sends `text` and keeps the connection open.
@@ -224,6 +277,15 @@ mod tests {
         for text in ["", "GET / HT", "GET / HTTP/1.1\r\nHost: h\r\n"] {
             assert!(!rest(&mut running.open(text).await).await.contains("200 OK"), "{text}");
         }
+        // A TLS client that says nothing, or nothing of TLS, has the same time.
+        for text in ["", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
+            let mut stream = TcpStream::connect(running.tls_address).await.unwrap();
+            stream.write_all(text.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+            ended.expect("the server closes the connection").ok();
+            assert!(!answer.starts_with(b"HTTP"), "{text}");
+        }
         let mut stream = running.open("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nA=1").await;
         let answer = rest(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("<Code>RequestTimeout</Code>"), "{answer}");
@@ -256,6 +318,7 @@ mod tests {
         let running = Running::with(|limits| (limits.body_ms, limits.shutdown_ms) = (60_000, 300)).await;
         let silent = running.open("").await;
         let half = running.open("GET / HT").await;
+        let unencrypted = TcpStream::connect(running.tls_address).await.unwrap();
         let mut kept = running.open(PROBE).await;
         assert_ne!(kept.read(&mut [0; 200]).await.unwrap(), 0);
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -264,7 +327,7 @@ mod tests {
         let quick = running.stop().await;
         assert!(quick < Duration::from_millis(250), "{quick:?}");
         assert!(TcpStream::connect(address).await.is_err());
-        drop((silent, half));
+        drop((silent, half, unencrypted));
         let running = Running::with(|limits| (limits.body_ms, limits.shutdown_ms) = (60_000, 300)).await;
         let body = running.open("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nA=1").await;
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -41,3 +41,4 @@ mod snapshots;
 mod support;
 mod tags;
 mod tasks;
+mod tls;

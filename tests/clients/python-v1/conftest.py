@@ -19,6 +19,7 @@ class Ecs:
     """An AcsClient and the few lines that each of its calls needs."""
 
     def __init__(self, endpoint, key="testid", secret="testsecret"):
+        self.endpoint = endpoint
         self.client = AcsClient(key, secret, REGION)
         self.client.add_endpoint(REGION, "Ecs", endpoint)
 
@@ -60,12 +61,12 @@ class Ecs:
         return wait_until(probe)
 
     def run_instance(self, **parameters):
-        """The id of a new instance made from a public image, once it runs."""
+        """The id of the first of the new instances made from a public image, once the last one runs."""
         images = self.call("DescribeImages", ImageOwnerAlias="system")["Images"]["Image"]
         ids = self.call("RunInstances", ImageId=images[0]["ImageId"], InstanceType="ecs.g7.large", **parameters)
-        (instance_id,) = ids["InstanceIdSets"]["InstanceIdSet"]
-        self.wait_for_instance(instance_id, "Running")
-        return instance_id
+        first, *others = ids["InstanceIdSets"]["InstanceIdSet"]
+        self.wait_for_instance((others or [first])[-1], "Running")
+        return first
 
     def wait_for_instance(self, instance_id, status):
         def probe():

@@ -10,38 +10,41 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[3]
 BINARY = Path(os.environ.get("SNAPSHOTD_TEST_BINARY", REPOSITORY / "target/release/snapshotd"))
 
-# Short, and long enough that a snapshot is seen while it is being made.
-SETTINGS = {"SNAPSHOTD_LIFECYCLE__SNAPSHOT_MS": "1500", "SNAPSHOTD_LIFECYCLE__IMAGE_MS": "500"}
+CONFIGURATION = Path(__file__).with_name("snapshotd.toml")
 
 START_SECONDS = 30
 STOP_SECONDS = 20
 
 
 class Daemon:
-    """A running snapshotd with the shipped key; `endpoint` is its host and port."""
+    """A running snapshotd; `endpoint` and `tls_endpoint` are host and port, `ca` is the certificate to trust there."""
 
     def __init__(self, folder):
         self.log = folder / "snapshotd.log"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SNAPSHOTD_")}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [BINARY, "serve", "--listen", "127.0.0.1:0", "--data-dir", folder / "data"],
+                [BINARY, "serve", "--config", CONFIGURATION, "--listen", "127.0.0.1:0", "--data-dir", folder / "data"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
+                bufsize=0,  # both lines may come at once, and select sees none that was read ahead
                 stderr=log,
-                env=inherited | SETTINGS,
+                env=inherited,
             )
         try:
-            self.endpoint = self._first_line().removeprefix("listening on http://")
+            self.endpoint = self._line("listening on http://")
+            self.tls_endpoint = self._line("listening on https://")
         except BaseException:
             self.kill()
             raise
+        self.ca = folder / "data/tls/ca.pem"
 
-    def _first_line(self):
+    def _line(self, beginning):
+        """What follows `beginning` on the next line of standard output."""
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
         line = self.process.stdout.readline().decode().strip() if ready else ""
-        assert line.startswith("listening on http://127.0.0.1:"), f"{line!r}\n{self.log.read_text()}"
-        return line
+        assert line.startswith(beginning), f"{line!r}\n{self.log.read_text()}"
+        return line.removeprefix(beginning)
 
     def stop(self):
         """Asks it to stop, as a service manager does, and expects that it went well."""

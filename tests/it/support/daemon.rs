@@ -24,6 +24,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Daemon {
     child: Option<Child>,
     pub address: String,
+    /// Where it speaks HTTPS, if anywhere.
+    pub tls_address: Option<String>,
 }
 
 impl Daemon {
@@ -38,14 +40,20 @@ impl Daemon {
             .spawn()
             .expect("the binary starts");
         // From here on the process is ended whatever fails.
-        let mut daemon = Self { child: Some(child), address: String::new() };
+        let mut daemon = Self { child: Some(child), address: String::new(), tls_address: None };
         let mut line = String::new();
         let output = daemon.child.as_mut().and_then(|child| child.stdout.take()).expect("a pipe");
-        BufReader::new(output).read_line(&mut line).expect("a line");
+        let mut output = BufReader::new(output);
+        output.read_line(&mut line).expect("a line");
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_else(|| panic!("it said {line:?}"));
         let published = std::fs::read_to_string(folder.join("endpoint")).expect("the file endpoint");
         assert_eq!(published.trim(), format!("http://{address}"));
         address.clone_into(&mut daemon.address);
+        if variables.iter().any(|(name, _)| *name == "SNAPSHOTD_TLS__LISTEN") {
+            let mut line = String::new();
+            output.read_line(&mut line).expect("a second line");
+            daemon.tls_address = line.trim().strip_prefix("listening on https://").map(str::to_owned);
+        }
         daemon
     }
 
