@@ -251,8 +251,9 @@ impl ReplaceSystemDisk {
             Some(mapping) => inherited_key(tx, mapping).await?,
             None => None,
         };
-        let (encrypted, kms_key_id) =
-            encryption(self.encrypted.then_some(true), self.kms_key_id.as_ref(), key.as_ref())?;
+        // The table of this action has no code for another key: it takes the place of the image's.
+        let (encrypted, inherited) = encryption(self.encrypted.then_some(true), None, key.as_ref())?;
+        let kms_key_id = self.kms_key_id.clone().unwrap_or(inherited);
         check_kms_key(tx, &kms_key_id)?;
         if encrypted && old.category == "cloud" {
             return Err(fault("NotSupportSnapshotEncrypted.DiskCategory"));
