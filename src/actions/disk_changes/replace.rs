@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_key_pair, check_strategy, is_password};
+use super::check_strategy;
 use crate::actions::disk_specs::{can_grow, largest_system_disk};
 use crate::actions::disks::{release, sizes};
 use crate::actions::images::{ARCHITECTURES, platform};
-use crate::actions::instances::{default_host_name, encryption, inherited_key};
+use crate::actions::instances::{check_key_pair, default_host_name, encryption, inherited_key, is_password};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{check_given, check_kms_key, check_one_of};
 use crate::faults::{Fault, fault};
