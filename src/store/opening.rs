@@ -131,7 +131,8 @@ impl Store {
         let marks =
             Marks { ids: IdGenerator::new(config.seed.ids(), stored.id_position), last_event: stored.last_event };
         let pruned_at_event = marks.last_event;
-        let mut writer = Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire, stands_open: false };
+        let mut writer =
+            Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire, stands_open: false };
         writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
         let (queue, requests) = mpsc::channel(config.limits.queue);
         start(writer, requests)?;
