@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::admin;
 use crate::api::call::Claims;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -21,6 +22,7 @@ pub struct App {
     pub nonces: Nonces,
     pub request_ids: RequestIds,
     pub claims: Claims,
+    pub signals: admin::Signals,
     /// Whether all that fell due before the start has happened.
     pub is_ready: AtomicBool,
 }
@@ -47,6 +49,7 @@ impl App {
             nonces: Nonces::new(config.limits.nonces),
             request_ids: RequestIds::new(config.seed.ids()),
             claims: Claims::default(),
+            signals: admin::Signals::default(),
             is_ready: AtomicBool::new(false),
             config,
             clock,

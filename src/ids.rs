@@ -58,6 +58,11 @@ impl IdGenerator {
         self.position
     }
 
+    /// Goes back, or on, to where `position` ids were drawn.
+    pub fn rewind(&mut self, position: i64) {
+        self.position = position;
+    }
+
     /// The next id of `kind`: prefix, three-letter region mark, token, such as `s-bp1a2b…`.
     pub fn next(&mut self, kind: IdKind, region_mark: &str) -> String {
         format!("{}{region_mark}{}", kind.prefix(), self.token(TOKEN_LENGTH))

@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::notify;
 use crate::App;
+use crate::admin::webhooks;
 use crate::config::{Config, DEFAULT_KEY};
 use crate::lifecycle::engine;
 use crate::store::opening;
@@ -44,7 +45,9 @@ async fn serve(config: Config) -> ExitCode {
     announce(&app, address);
     let engine = tokio::spawn(engine::run(Arc::clone(&app)));
     let watchdog = tokio::spawn(notify::watchdog(Arc::clone(&app)));
+    let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app)));
     let backlog = tokio::spawn(catch_up(Arc::clone(&app)));
+    let stopping = Arc::clone(&app);
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -52,10 +55,12 @@ async fn serve(config: Config) -> ExitCode {
         }
         tracing::info!("stopping");
         notify::stopping();
+        stopping.signals.stop();
     };
     server::serve(Arc::clone(&app), listener, stop).await;
     backlog.abort();
     engine.abort();
+    webhooks.abort();
     watchdog.abort();
     app.store.close().await;
     opening::withdraw_endpoint(&app.config.data_dir);

@@ -115,6 +115,11 @@ impl<'c> Tx<'c> {
         &self.shared.config
     }
 
+    /// What makes ids, for those who change how it does.
+    pub(super) fn ids(&mut self) -> &mut IdGenerator {
+        &mut self.scratch.marks.ids
+    }
+
     /// A new id of `kind` in `region_id`.
     pub fn new_id(&mut self, kind: IdKind, region_id: &str) -> String {
         let mark = regions::find(region_id).map_or("000", |region| region.mark);
