@@ -9,6 +9,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::RequestIds;
 use crate::lifecycle;
+use crate::store::accounts::StoredAccounts;
+use crate::store::tx::Context;
 use crate::store::{Failure, Store};
 use crate::wire::credentials::Credentials;
 use crate::wire::nonces::Nonces;
@@ -44,8 +46,13 @@ impl App {
     pub async fn open_with_clock(config: Config, clock: Clock) -> Result<Arc<Self>, Failure> {
         let (config, clock) = (Arc::new(config), Arc::new(clock));
         let store = Store::open(&config, &clock, lifecycle::fire).await?;
+        let credentials = Credentials::new(&config.accounts);
+        match store.read(&Context::engine(), &StoredAccounts).await {
+            Ok(accounts) => accounts.iter().for_each(|account| credentials.add(account)),
+            Err(failure) => return Err(Failure::Database(sqlx::Error::Protocol(failure.to_string()))),
+        }
         Ok(Arc::new(Self {
-            credentials: Credentials::new(&config.accounts),
+            credentials,
             nonces: Nonces::new(config.limits.nonces),
             request_ids: RequestIds::new(config.seed.ids()),
             claims: Claims::default(),

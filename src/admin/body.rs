@@ -16,6 +16,15 @@ pub fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     Ok(value)
 }
 
+/// Reads a TOML body.
+///
+/// # Errors
+/// 400 with the line or the path of what is wrong.
+pub fn toml<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let text = std::str::from_utf8(body).map_err(|error| Refusal::bad(error.to_string()))?;
+    serde_path_to_error::deserialize(toml::Deserializer::new(text)).map_err(|error| refusal(&error))
+}
+
 fn refusal<E: std::fmt::Display>(error: &serde_path_to_error::Error<E>) -> Refusal {
     let (path, why) = (error.path().to_string(), error.inner());
     Refusal::bad(if path == "." { why.to_string() } else { format!("{path}: {why}") })

@@ -1,10 +1,14 @@
 //! The levers of a test bench under `/_snapshotd/`: JSON over HTTP, each described where it is written; no rule of ECS.
 
+mod accounts;
 mod body;
+mod contents;
 mod events;
 mod guard;
+mod ids;
 mod info;
 mod moment;
+pub mod seed;
 mod state;
 pub mod webhooks;
 
@@ -80,7 +84,15 @@ fn levers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(state::restore))
         .routes(routes!(state::delete))
         .routes(routes!(state::diff))
-        .routes(routes!(state::owned));
+        .routes(routes!(state::owned))
+        .routes(routes!(seed::seed))
+        .routes(routes!(seed::export))
+        .routes(routes!(ids::set))
+        .routes(routes!(contents::write, contents::of_disk))
+        .routes(routes!(contents::of_snapshot))
+        .routes(routes!(contents::of_image))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::remove));
     OpenApiRouter::with_openapi(Description::openapi()).nest(PATH, levers)
 }
 

@@ -17,7 +17,8 @@ pub enum Moment {
     Ago(i64),
 }
 
-const FORMS: &str = "a time such as 2026-01-01T00:00:00Z, or an age such as 90s ago, 5m ago, 12h ago, 30d ago";
+/// What an instant is written as.
+pub const FORMS: &str = "a time such as 2026-01-01T00:00:00Z, or an age such as 90s ago, 5m ago, 12h ago, 30d ago";
 
 impl Moment {
     #[must_use]

@@ -39,7 +39,7 @@ pub struct ResetRequest {
 #[derive(Serialize, ToSchema)]
 pub struct ResetAnswer {
     /// How many resources.
-    removed: i64,
+    pub removed: i64,
 }
 
 /// A reset as an operation.

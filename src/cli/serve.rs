@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::notify;
 use crate::App;
-use crate::admin::webhooks;
+use crate::admin::{seed, webhooks};
 use crate::config::{Config, DEFAULT_KEY};
 use crate::lifecycle::engine;
 use crate::store::opening;
@@ -34,6 +34,13 @@ async fn serve(config: Config) -> ExitCode {
         Ok(app) => app,
         Err(failure) => return refuse(&failure),
     };
+    let file = app.config.seed.file.clone();
+    if !file.as_os_str().is_empty()
+        && let Err(why) = seed::plant_file(&app, &file).await
+    {
+        app.store.close().await;
+        return refuse(&why);
+    }
     let listener = match TcpListener::bind(app.config.listen).await {
         Ok(listener) => listener,
         Err(error) => {

@@ -1,9 +1,13 @@
 //! Commands for events and for the state as a whole: the request of each; sends nothing itself.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
+use hyper::Method;
 use serde_json::json;
 
 use super::lever::Move;
+use crate::ids::IdKind;
 use crate::wire::form;
 
 /// The levers of events and of the state.
@@ -24,8 +28,46 @@ pub enum StateLever {
     /// Save, list, restore, compare and delete whole states
     #[command(subcommand)]
     Savepoints(Savepoints),
+    /// Put the rows of a TOML or JSON file beside what is there
+    Seed { file: PathBuf },
+    /// Give out the whole state, in the form of a seed
+    Export,
+    /// Seed the generator of ids, or name the next id of a kind
+    Ids {
+        #[arg(long)]
+        seed: Option<u64>,
+        /// The next id of its kind, such as s-bp1first
+        #[arg(long)]
+        next: Option<String>,
+    },
+    /// Write a text to a disk as a program inside would, or read that of a disk, snapshot or image
+    Content {
+        id: String,
+        /// The text; without it what is there is read
+        text: Option<String>,
+    },
+    /// Make accounts, list and drop them
+    #[command(subcommand)]
+    Accounts(Accounts),
     /// Tell what an account still owns
     Owned { account: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Accounts {
+    /// List all
+    List,
+    /// Make one with a key
+    Add {
+        /// 16 digits
+        id: String,
+        access_key_id: String,
+        access_key_secret: String,
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// Drop one with all that it owns
+    Remove { id: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -106,9 +148,45 @@ impl StateLever {
             Self::Webhooks(webhooks) => webhooks.request(),
             Self::Reset { account, region } => Move::post("/reset", &json!({"account": account, "region": region})),
             Self::Savepoints(savepoints) => savepoints.request(),
+            Self::Seed { file } => {
+                let body = std::fs::read(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                Move { method: Method::POST, path: "/seed".to_owned(), body }
+            }
+            Self::Export => Move::get("/export"),
+            Self::Ids { seed, next } => Move::post("/ids", &json!({"seed": seed, "next": next})),
+            Self::Content { id, text } => content(&id, text)?,
+            Self::Accounts(accounts) => accounts.request(),
             Self::Owned { account } => Move::get(with_query("/owned", [("account", Some(account))])),
         })
     }
+}
+
+impl Accounts {
+    fn request(self) -> Move {
+        match self {
+            Self::List => Move::get("/accounts"),
+            Self::Add { id, access_key_id, access_key_secret, name } => {
+                let key = json!({"id": access_key_id, "secret": access_key_secret});
+                Move::post("/accounts", &json!({"id": id, "name": name, "keys": [key]}))
+            }
+            Self::Remove { id } => Move::delete(format!("/accounts/{}", encoded(&id))),
+        }
+    }
+}
+
+/// The kind of a resource is that of its id.
+fn content(id: &str, text: Option<String>) -> Result<Move, String> {
+    let kind = match IdKind::of(id) {
+        Some(IdKind::Disk) => "disks",
+        Some(IdKind::Snapshot) => "snapshots",
+        Some(IdKind::Image) => "images",
+        _ => return Err(format!("{id}: the id of a disk, a snapshot or an image")),
+    };
+    let path = format!("/{kind}/{}/content", encoded(id));
+    Ok(match text {
+        Some(text) => Move::put(path, &json!({"content": text})),
+        None => Move::get(path),
+    })
 }
 
 impl Savepoints {

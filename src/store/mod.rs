@@ -2,13 +2,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one place for SQL")]
 
+pub mod accounts;
 mod block_on;
 pub mod catalog;
 pub mod client_tokens;
 pub mod clock_setting;
+pub mod contents;
 pub mod disks;
 pub mod events;
 pub mod filter;
+pub mod ids;
 pub mod image_copies;
 pub mod image_shares;
 pub mod images;
@@ -36,6 +39,7 @@ pub mod tombstones;
 pub mod tx;
 pub mod usage;
 pub mod webhooks;
+pub mod whole;
 mod writer;
 
 use std::sync::Arc;

@@ -62,6 +62,12 @@ impl Reset {
         self.account_id.is_none() && self.region_id.is_none()
     }
 
+    /// As [`Reset::statement`], for what an account has in no region.
+    fn statement_of_account(&self, sql: &str) -> Statement<'static> {
+        let sql = format!("{sql} ($1 IS NULL OR account_id = $1)");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(self.account_id.clone())
+    }
+
     /// `sql`, which ends in WHERE, with the condition that a row is of what is to go.
     fn statement(&self, sql: &str) -> Statement<'static> {
         let condition = "account_id <> $1 AND ($2 IS NULL OR account_id = $2) AND ($3 IS NULL OR region_id = $3)";
@@ -91,6 +97,9 @@ pub async fn reset(tx: &mut Tx<'_>, what: &Reset) -> Result<i64, Fault> {
     }
     for table in ["tombstones", "client_tokens"] {
         tx.execute(what.statement(&format!("DELETE FROM {table} WHERE"))).await?;
+    }
+    if what.region_id.is_none() {
+        tx.execute(what.statement_of_account("DELETE FROM snapshot_services WHERE")).await?;
     }
     tx.execute(sqlx::query(USAGES)).await?;
     if what.is_all() {

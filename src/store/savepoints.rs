@@ -213,11 +213,14 @@ async fn copy_all(conn: &mut Conn) -> Result<(), sqlx::Error> {
     for (name, _) in &triggers {
         execute(conn, format!("DROP TRIGGER main.{name}")).await?;
     }
-    let tables = catalog::tables(conn).await?;
+    // The engine's row belongs to this process: its mode, its events, the time that it says.
+    let mut tables = catalog::tables(conn).await?;
+    tables.retain(|table| table.name != "engine");
     for table in &tables {
         execute(conn, format!("DELETE FROM main.{}", table.name)).await?;
     }
     for Table { name, columns, .. } in &tables {
+        let columns: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let columns = columns.join(", ");
         execute(conn, format!("INSERT INTO main.{name} ({columns}) SELECT {columns} FROM saved.{name}")).await?;
     }

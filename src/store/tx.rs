@@ -154,6 +154,17 @@ impl<'c> Tx<'c> {
         self.shared
     }
 
+    /// What was written before by others has numbers up to this one.
+    pub(super) fn events_went_on_to(&mut self, event_id: i64) {
+        self.scratch.marks.last_event = self.scratch.marks.last_event.max(event_id);
+    }
+
+    /// A connection for statements that no function of the store has; what runs on it counts as writing.
+    pub(super) fn writing_conn(&mut self) -> &mut Conn {
+        self.scratch.wrote = true;
+        self.conn
+    }
+
     pub(super) fn next_event_id(&mut self, name: &'static str) -> i64 {
         self.scratch.marks.last_event += 1;
         if let Some(happened) = &mut self.scratch.happened {

@@ -99,9 +99,11 @@ impl Receiver {
         Self { url, taken, serving }
     }
 
+    /// The names of the first events that came; what comes twice after a restart is one.
     async fn names_of(&self, count: usize) -> Vec<String> {
         loop {
-            let taken = self.taken.lock().expect("unpoisoned").clone();
+            let mut taken = self.taken.lock().expect("unpoisoned").clone();
+            taken.dedup();
             if taken.len() >= count {
                 return taken.iter().map(|event| event["name"].as_str().expect("a name").to_owned()).collect();
             }

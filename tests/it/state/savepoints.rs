@@ -27,9 +27,9 @@ pub async fn furnish(app: &TestApp) -> (String, String) {
     let token = ("ClientToken", "furnish");
     app.ok("CreateSnapshot", &[("DiskId", &disk), ("RetentionDays", "3"), ("Tag.1.Key", "k"), ("Tag.1.Value", "v"), token])
         .await;
-    app.ok("LockSnapshot", &[("SnapshotId", &first), ("LockMode", "compliance"), ("LockDuration", "2")]).await;
+    app.ok("LockSnapshot", &[("SnapshotId", &first), ("LockMode", "compliance"), ("LockDuration", "2"), ("CoolOffPeriod", "0")]).await;
     let copy = [("SnapshotId", first.as_str()), ("DestinationRegionId", OTHER_REGION), ("RegionId", REGION)];
-    app.ok("CopySnapshot", &[&copy[..], &[("DestinationSnapshotName", "n"), ("DestinationSnapshotDescription", "d")]].concat())
+    app.ok("CopySnapshot", &[&copy[..], &[("DestinationSnapshotName", "copied"), ("DestinationSnapshotDescription", "copied")]].concat())
         .await;
     app.image_from(&first, "Available", ACCOUNT).await;
     let policy = [("regionId", REGION), ("timePoints", "[\"1\"]"), ("repeatWeekdays", "[\"1\"]"), ("retentionDays", "-1")];

@@ -153,7 +153,8 @@ const RULES: &[(&str, &str)] = &[
         "SELECT resource_id FROM events WHERE name LIKE '%:Delete%Completed' AND (resource_id GLOB '[sdm]-*' OR resource_id GLOB 'ssg-*' OR resource_id GLOB 'sp-*')
            AND resource_id NOT IN (SELECT resource_id FROM tombstones) AND (SELECT MIN(event_id) FROM events) = 1
            AND event_id > (SELECT COALESCE(MAX(event_id), 0) FROM events WHERE name IN ('State:Reset', 'State:Restored'))
-         UNION ALL SELECT resource_id FROM tombstones t WHERE NOT EXISTS (
+         UNION ALL SELECT resource_id FROM tombstones t
+         WHERE NOT EXISTS (SELECT 1 FROM events WHERE name = 'State:Seeded') AND NOT EXISTS (
              SELECT 1 FROM events e WHERE e.event_id = t.event_id AND e.resource_id = t.resource_id)
            AND event_id >= (SELECT MIN(event_id) FROM events)",
     ),
