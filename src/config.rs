@@ -153,6 +153,8 @@ pub enum CatchUp {
 #[serde(deny_unknown_fields)]
 pub struct Seed {
     pub ids: u64,
+    /// Empty for none.
+    pub file: PathBuf,
 }
 
 impl Seed {
