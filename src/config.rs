@@ -1,20 +1,20 @@
 //! Configuration: embedded defaults, file, environment, flags, in that order; the only place that reads the environment.
 
+mod clock;
 mod kms_keys;
 mod tls;
 
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::{fmt, iter};
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 
-use crate::clock::{Mode, Timestamp};
 use crate::regions;
+pub use clock::{CatchUp, Clock, ClockMode, Millis, RATES};
 pub use kms_keys::{KmsKey, KmsKeyState};
 pub use tls::Tls;
 
@@ -99,54 +99,6 @@ pub struct Limits {
     pub tombstones: i64,
     pub events: i64,
     pub shutdown_ms: u64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Clock {
-    pub mode: ClockMode,
-    /// Seconds to each second of the machine's, for a scaled clock.
-    pub rate: f64,
-    #[serde(deserialize_with = "instant")]
-    pub start: Timestamp,
-    pub catch_up: CatchUp,
-    #[serde(deserialize_with = "span")]
-    pub max_lead: Millis,
-}
-
-impl Clock {
-    /// How the clock runs as long as nobody changes it.
-    #[must_use]
-    pub fn running(&self) -> Mode {
-        match self.mode {
-            ClockMode::System => Mode::System,
-            #[expect(clippy::cast_possible_truncation, reason = "validated to be within RATES")]
-            ClockMode::Scaled => Mode::Scaled((self.rate * 1_000.0).round() as i64),
-            ClockMode::Manual => Mode::Manual,
-        }
-    }
-}
-
-/// How much faster or slower than the machine's a scaled clock may be.
-pub const RATES: RangeInclusive<f64> = 0.001..=1_000_000.0;
-
-/// A length of time in milliseconds.
-pub type Millis = i64;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ClockMode {
-    System,
-    Scaled,
-    Manual,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CatchUp {
-    Last,
-    All,
-    Skip,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -420,16 +372,4 @@ impl Config {
         let mut keys = self.accounts.iter().flat_map(|account| &account.keys);
         keys.any(|key| key.id == DEFAULT_KEY && key.secret == DEFAULT_SECRET)
     }
-}
-
-fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    Timestamp::parse(&text).ok_or_else(|| de::Error::custom("expected a time such as 2026-01-01T00:00:00Z"))
-}
-
-fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let span = text.parse::<jiff::SignedDuration>().ok().filter(|span| !span.is_negative());
-    let span = span.ok_or_else(|| de::Error::custom("expected a length of time such as 90m or 1h"))?;
-    Ok(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::actions::disk_changes::check_key_pair;
+use crate::actions::instances::check_key_pair;
 use crate::api::action::{Action, Entry, write};
 use crate::api::common::{Empty, check_kms_key};
 use crate::faults::{Fault, fault};

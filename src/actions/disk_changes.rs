@@ -5,12 +5,12 @@ mod reset;
 
 use serde::Deserialize;
 
+use crate::actions::instances::{check_key_pair, is_password};
 use crate::api::action::{Action, Entry, write, write_once};
 use crate::api::common::{Empty, check_given, check_kms_key, check_one_of};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes;
 use crate::store::disks::{self, Examined};
-use crate::store::images::Image;
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
@@ -97,25 +97,6 @@ impl Action for ReInitDisk {
 fn check_strategy(strategy: Option<&str>) -> Result<(), Fault> {
     check_one_of(strategy, &["active", "deactive"], "InvalidParameter")
         .map_err(|_| Fault::invalid("SecurityEnhancementStrategy"))
-}
-
-/// Whether this may be the password of an instance: 8 to 30 characters of at least three of four kinds.
-fn is_password(password: &str) -> bool {
-    const SIGNS: &str = "()`~!@#$%^&*-_+=|{}[]:;'<>,.?/\\\"";
-    let kinds: [fn(char) -> bool; 4] =
-        [|c| c.is_ascii_uppercase(), |c| c.is_ascii_lowercase(), |c| c.is_ascii_digit(), |c| SIGNS.contains(c)];
-    (8..=30).contains(&password.chars().count())
-        && password.chars().all(|c| kinds.iter().any(|is_kind| is_kind(c)))
-        && kinds.iter().filter(|is_kind| password.chars().any(**is_kind)).count() >= 3
-}
-
-/// Windows has no key pairs.
-///
-/// # Errors
-/// 403 `DependencyViolation.WindowsInstance`.
-pub fn check_key_pair(key_pair_name: Option<&str>, image: &Image) -> Result<(), Fault> {
-    let is_wrong = key_pair_name.is_some() && image.os_type == "windows";
-    if is_wrong { Err(fault("DependencyViolation.WindowsInstance")) } else { Ok(()) }
 }
 
 fn may_be_reinitialised(found: &Examined) -> Result<(), Fault> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actions::images::{OLDEST_SNAPSHOT, check_room, is_image_name, own};
-use crate::actions::snapshots::serial_number;
+use crate::actions::snapshot_copies::{Copy, begun};
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
 use crate::api::common::{
     Empty, Tag, check_given, check_kms_key, check_one_of, check_tag_quota, is_description, is_resource_group,
@@ -11,7 +11,7 @@ use crate::api::common::{
 };
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
-use crate::ids::{IdKind, snapshot_link_id};
+use crate::ids::IdKind;
 use crate::regions::{self, Region};
 use crate::store::image_copies::{self, ImageCopy};
 use crate::store::images::{self, Examined, Image, Mapping};
@@ -230,7 +230,7 @@ async fn begin(tx: &mut Tx<'_>, image: &Image, copy: &ImageCopy) -> Result<(), F
     if image_copies::begin(tx, image, finish_time).await? { Ok(()) } else { Err(fault("Operation.Conflict")) }
 }
 
-/// The snapshot of a copied image as it begins: content and disk are those of the source, all else is its own.
+/// The snapshot of a copied image as it begins: a copy of the source's, under the name of its image.
 fn copied_snapshot(
     tx: &mut Tx<'_>,
     source: &Snapshot,
@@ -245,39 +245,18 @@ fn copied_snapshot(
     } else {
         tx.new_id(IdKind::Disk, &image.region_id)
     };
-    Snapshot {
-        snapshot_id: tx.new_id(IdKind::Snapshot, &image.region_id),
-        account_id: image.account_id.clone(),
-        region_id: image.region_id.clone(),
+    let source = Snapshot { account_id: image.account_id.clone(), source_disk_id, ..source.clone() };
+    let keeps_key = copy.kms_key_id.is_empty() && !becomes_encrypted;
+    let copy = Copy {
+        region_id: &image.region_id,
         snapshot_name: format!("Created_for_image_{}", image.image_id),
         description: String::new(),
-        status: "progressing".to_owned(),
-        usage: "none".to_owned(),
-        snapshot_type: "user".to_owned(),
-        category: "standard".to_owned(),
-        snapshot_link_id: snapshot_link_id(&source_disk_id),
-        source_disk_id,
-        snapshot_sn: serial_number(&tx.new_digits(23)),
-        source_snapshot_id: source.snapshot_id.clone(),
-        source_region_id: source.region_id.clone(),
-        product_code: source.product_code.clone(),
-        encrypted: (becomes_encrypted || source.encrypted.into()).into(),
-        kms_key_id: if copy.kms_key_id.is_empty() && !becomes_encrypted {
-            source.kms_key_id.clone()
-        } else {
-            copy.kms_key_id.clone()
-        },
         resource_group_id: image.resource_group_id.clone(),
-        available: false.into(),
-        instant_access: false.into(),
-        instant_access_retention_days: None,
         retention_days: None,
-        creation_time: tx.now,
-        cut_time: tx.now,
-        finish_time,
-        last_modified_time: tx.now,
-        ..source.clone()
-    }
+        encrypted: becomes_encrypted || source.encrypted.into(),
+        kms_key_id: if keeps_key { source.kms_key_id.clone() } else { copy.kms_key_id.clone() },
+    };
+    begun(tx, &source, copy, finish_time)
 }
 
 /// Stops a copy that is not finished; the image and its snapshots leave, and the next copy that waits begins.

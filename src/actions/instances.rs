@@ -26,7 +26,7 @@ use crate::store::tx::Tx;
 use create::CreateInstance;
 use describe::DescribeInstances;
 pub use describe::nominal;
-pub use launch::default_host_name;
+pub use launch::{check_key_pair, default_host_name, is_password};
 pub use plans::{encryption, inherited_key};
 use run::RunInstances;
 use status::DescribeInstanceStatus;

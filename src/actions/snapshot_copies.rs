@@ -10,6 +10,7 @@ use crate::api::action::{Action, Entry, Idempotent, write, write_once};
 use crate::api::common::{
     Tag, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, tags_to_set,
 };
+use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
 use crate::regions::{self, Region};
@@ -201,8 +202,17 @@ pub struct Copy<'a> {
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn begin(tx: &mut Tx<'_>, source: &Snapshot, copy: Copy<'_>) -> Result<Snapshot, Fault> {
+    let finish_time = tx.now.plus_millis(tx.config().lifecycle.copy_ms.into());
+    let copy = begun(tx, source, copy, finish_time);
+    snapshots::insert(tx, &copy).await?;
+    row_locks::hold(tx, &source.snapshot_id, &copy.snapshot_id, Mode::Shared).await?;
+    Ok(copy)
+}
+
+/// The copy of a snapshot as it begins.
+pub fn begun(tx: &mut Tx<'_>, source: &Snapshot, copy: Copy<'_>, finish_time: Timestamp) -> Snapshot {
     let now = tx.now;
-    let copy = Snapshot {
+    Snapshot {
         snapshot_id: tx.new_id(IdKind::Snapshot, copy.region_id),
         region_id: copy.region_id.to_owned(),
         snapshot_name: copy.snapshot_name,
@@ -224,13 +234,10 @@ pub async fn begin(tx: &mut Tx<'_>, source: &Snapshot, copy: Copy<'_>) -> Result
         retention_days: copy.retention_days,
         creation_time: now,
         cut_time: now,
-        finish_time: now.plus_millis(tx.config().lifecycle.copy_ms.into()),
+        finish_time,
         last_modified_time: now,
         ..source.clone()
-    };
-    snapshots::insert(tx, &copy).await?;
-    row_locks::hold(tx, &source.snapshot_id, &copy.snapshot_id, Mode::Shared).await?;
-    Ok(copy)
+    }
 }
 
 /// `cn-hangzhou`: lower-case words, digits and dashes.

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::{Action, Entry, read, write};
-use crate::api::common::{Empty, PageLimits, Paging};
-use crate::api::describe::{self, progress, stored};
+use crate::api::common::{Empty, PageLimits, Paging, spelled};
+use crate::api::describe::{self, progress};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::filter::{self, Filter};
@@ -101,7 +101,7 @@ impl DescribeTasks {
         }
         filter.is_given("task_action", self.task_action.as_deref());
         // Documented: a status that is none of these has no effect.
-        filter.is_given("task_status", stored(self.task_status.as_deref(), &STATUSES));
+        filter.is_given("task_status", spelled(self.task_status.as_deref(), &STATUSES));
         for (comparison, time) in [(">=", &self.start_time), ("<=", &self.end_time)] {
             if let Some(instant) = time.as_deref().and_then(Timestamp::parse) {
                 filter.condition(&format!("tasks.creation_time {comparison} ?"), [instant.into()]);

@@ -30,8 +30,7 @@ pub trait Action: DeserializeOwned + Send + Sync + 'static {
     const MISSING: &'static [(&'static str, &'static str)] = &[];
 
     /// Codes for parameters that cannot be read, by wire name. For all others the documented code of the action,
-    /// `Invalid<Name>.Malformed` or `Invalid<Name>.ValueNotSupported`, else `InvalidParameter`. `RegionId` stands for a
-    /// region that does not exist.
+    /// `Invalid<Name>.Malformed` or `Invalid<Name>.ValueNotSupported`, else `InvalidParameter`.
     const MALFORMED: &'static [(&'static str, &'static str)] = &[];
 
     /// The code for a region that does not exist.

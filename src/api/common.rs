@@ -305,7 +305,8 @@ pub fn check_one_of(value: Option<&str>, allowed: &[&str], code: &'static str) -
     }
 }
 
-/// The vendor's spelling, one of `allowed`, of a value that came in whatever case.
+/// The vendor's spelling, one of `allowed`, of a value that came in whatever case; `None` for one that is none of them,
+/// such as the `all` of a filter.
 #[must_use]
 pub fn spelled(value: Option<&str>, allowed: &[&'static str]) -> Option<&'static str> {
     let value = value?;

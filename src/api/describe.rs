@@ -66,13 +66,6 @@ pub fn narrow_by_creation(filter: &mut Filter, source: &Source, filters: &[KeyVa
     }
 }
 
-/// A keyword as it is stored, whatever the case it was sent in; `None` for one that is none of them, such as `all`.
-#[must_use]
-pub fn stored<'k>(value: Option<&str>, known: &[&'k str]) -> Option<&'k str> {
-    let value = value?;
-    known.iter().copied().find(|known| known.eq_ignore_ascii_case(value))
-}
-
 /// A filter's value, unless it is `all`, which filters nothing.
 #[must_use]
 pub fn unless_all(value: Option<&str>) -> Option<&str> {

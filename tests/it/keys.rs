@@ -249,3 +249,15 @@ async fn a_resource_group_is_named_by_an_id_of_one() {
         app.refused(action, &params, 404, "InvalidResourceGroup.NotFound").await;
     }
 }
+
+#[tokio::test]
+async fn a_replaced_system_disk_may_have_another_key_than_its_image() {
+    let app = TestApp::new().await;
+    let [(_, instance), _, _, (_, image)] = encrypted(&app, "any").await;
+    let replaced =
+        [("InstanceId", instance.as_str()), ("ImageId", &image), ("Encrypted", "true"), ("KMSKeyId", "another")];
+    let disk = text(&app.ok("ReplaceSystemDisk", &replaced).await, "/DiskId");
+    app.advance("1m").await;
+    let shown = app.ok("DescribeDisks", &[("RegionId", REGION), ("DiskIds", &format!("[\"{disk}\"]"))]).await;
+    assert_eq!(text(&shown, "/Disks/Disk/0/KMSKeyId"), "another");
+}

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{check_key_pair, check_strategy, is_password};
+use super::check_strategy;
 use crate::actions::disk_specs::{can_grow, largest_system_disk};
 use crate::actions::disks::{release, sizes};
 use crate::actions::images::{ARCHITECTURES, platform};
-use crate::actions::instances::{default_host_name, encryption, inherited_key};
+use crate::actions::instances::{check_key_pair, default_host_name, encryption, inherited_key, is_password};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{check_given, check_kms_key, check_one_of};
 use crate::faults::{Fault, fault};
@@ -251,8 +251,9 @@ impl ReplaceSystemDisk {
             Some(mapping) => inherited_key(tx, mapping).await?,
             None => None,
         };
-        let (encrypted, kms_key_id) =
-            encryption(self.encrypted.then_some(true), self.kms_key_id.as_ref(), key.as_ref())?;
+        // The table of this action has no code for another key: it takes the place of the image's.
+        let (encrypted, inherited) = encryption(self.encrypted.then_some(true), None, key.as_ref())?;
+        let kms_key_id = self.kms_key_id.clone().unwrap_or(inherited);
         check_kms_key(tx, &kms_key_id)?;
         if encrypted && old.category == "cloud" {
             return Err(fault("NotSupportSnapshotEncrypted.DiskCategory"));

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::performance::{Performance, Placement};
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
-use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, stored, unless_all};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, spelled, tags_to_match};
+use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, unless_all};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::regions::REGIONS;
@@ -186,18 +186,18 @@ impl DescribeDisks {
             filter.any("disks.disk_id", ids.iter().map(String::as_str));
         }
         filter.is_given("zone_id", self.zone_id.as_deref());
-        filter.is_given("type", stored(self.disk_type.as_deref(), &TYPES));
-        filter.is_given("category", stored(self.category.as_deref(), &CATEGORIES));
-        filter.is_given("status", stored(self.status.as_deref(), &STATUSES));
+        filter.is_given("type", spelled(self.disk_type.as_deref(), &TYPES));
+        filter.is_given("category", spelled(self.category.as_deref(), &CATEGORIES));
+        filter.is_given("status", spelled(self.status.as_deref(), &STATUSES));
         filter.is_given("source_snapshot_id", self.snapshot_id.as_deref());
         filter.is_given("portable", self.portable);
         filter.is_given("delete_with_instance", self.delete_with_instance);
         filter.is_given("delete_auto_snapshot", self.delete_auto_snapshot);
         filter.is_given("enable_auto_snapshot", self.enable_auto_snapshot);
-        filter.is_given("disk_charge_type", stored(self.disk_charge_type.as_deref(), &CHARGE_TYPES));
+        filter.is_given("disk_charge_type", spelled(self.disk_charge_type.as_deref(), &CHARGE_TYPES));
         filter.is_given("resource_group_id", self.resource_group_id.as_deref());
         filter.is_given("kms_key_id", self.kms_key_id.as_deref());
-        filter.is_given("multi_attach", stored(self.multi_attach.as_deref(), &MULTI_ATTACH));
+        filter.is_given("multi_attach", spelled(self.multi_attach.as_deref(), &MULTI_ATTACH));
         filter.is_given("performance_level", self.performance_level.as_deref());
         // As for snapshots, only true filters: the documented default false cannot hide the encrypted ones.
         filter.is_given("encrypted", self.encrypted.then_some(true));

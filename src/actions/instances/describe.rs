@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
-use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, stored};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, spelled, tags_to_match};
+use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 use crate::store::filter::{self, Filter};
@@ -144,8 +144,8 @@ impl DescribeInstances {
         filter.is_given("instance_type", self.instance_type.as_deref());
         filter.is_given("key_pair_name", self.key_pair_name.as_deref());
         filter.is_given("resource_group_id", self.resource_group_id.as_deref());
-        filter.is_given("status", stored(self.status.as_deref(), &STATUSES));
-        filter.is_given("instance_charge_type", stored(self.instance_charge_type.as_deref(), &CHARGE_TYPES));
+        filter.is_given("status", spelled(self.status.as_deref(), &STATUSES));
+        filter.is_given("instance_charge_type", spelled(self.instance_charge_type.as_deref(), &CHARGE_TYPES));
         if let Some(family) = &self.instance_type_family {
             filter.like("instance_type", &format!("{family}.*"));
         }

@@ -116,9 +116,7 @@ impl Launch<'_> {
             Some(_) => return Err(fault("InvalidZoneId.NotFound")),
             None => region.zones().next().unwrap_or_default(),
         };
-        if self.key_pair_name.is_some() && image.os_type == "windows" {
-            return Err(fault("DependencyViolation.WindowsInstance"));
-        }
+        check_key_pair(self.key_pair_name, &image)?;
         if self.instance_type.is_some_and(|name| is_arm(name) != (image.architecture == "arm64")) {
             return Err(fault("ImageNotSupportInstanceType"));
         }
@@ -251,8 +249,18 @@ pub fn is_host_name(name: &str) -> bool {
         && !is_doubled
 }
 
-/// 8 to 30 characters of at least three of four kinds.
-fn is_password(text: &str) -> bool {
+/// Windows has no key pairs.
+///
+/// # Errors
+/// 403 `DependencyViolation.WindowsInstance`.
+pub fn check_key_pair(key_pair_name: Option<&str>, image: &Image) -> Result<(), Fault> {
+    let is_wrong = key_pair_name.is_some() && image.os_type == "windows";
+    if is_wrong { Err(fault("DependencyViolation.WindowsInstance")) } else { Ok(()) }
+}
+
+/// Whether this may be the password of an instance: 8 to 30 characters of at least three of four kinds.
+#[must_use]
+pub fn is_password(text: &str) -> bool {
     let kinds: [fn(&u8) -> bool; 4] =
         [u8::is_ascii_uppercase, u8::is_ascii_lowercase, u8::is_ascii_digit, u8::is_ascii_punctuation];
     let used = kinds.iter().filter(|kind| text.bytes().any(|b| kind(&b))).count();

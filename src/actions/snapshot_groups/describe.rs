@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{PageLimits, Paging, Tag, tags_to_match};
-use crate::api::describe::{self, stored};
+use crate::api::common::{PageLimits, Paging, Tag, spelled, tags_to_match};
+use crate::api::describe;
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::filter::{self, Filter};
@@ -47,7 +47,7 @@ impl Action for DescribeSnapshotGroups {
         if self.snapshot_group_id.len() > MOST_IDS {
             return Err(Fault::invalid("SnapshotGroupId"));
         }
-        if self.status.iter().any(|status| stored(Some(status), &STATUSES).is_none()) {
+        if self.status.iter().any(|status| spelled(Some(status), &STATUSES).is_none()) {
             return Err(fault("InvalidStatus.ValueNotSupported").with("The specified Status is not supported."));
         }
         if self.additional_attributes.iter().any(|name| name != PROGRESS_STATUS) {
@@ -108,7 +108,7 @@ impl DescribeSnapshotGroups {
             filter.any("snapshot_groups.snapshot_group_id", ids);
         }
         if !self.status.is_empty() {
-            filter.any("status", self.status.iter().filter_map(|status| stored(Some(status), &STATUSES)));
+            filter.any("status", self.status.iter().filter_map(|status| spelled(Some(status), &STATUSES)));
         }
         filter.is_given("instance_id", self.instance_id.as_deref());
         filter.is_given("name", self.name.as_deref());

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, tags_to_match};
-use crate::api::describe::{CREATION, check_filters, narrow_by_creation, progress_of, stored, total_of, unless_all};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, spelled, tags_to_match};
+use crate::api::describe::{CREATION, check_filters, narrow_by_creation, progress_of, total_of, unless_all};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids;
@@ -129,10 +129,10 @@ impl DescribeSnapshots {
     /// The filters that the counters know.
     fn counted(&self) -> Counted<'_> {
         Counted {
-            status: stored(self.status.as_deref(), &STATUSES),
-            usage: stored(self.usage.as_deref(), &USAGES),
+            status: spelled(self.status.as_deref(), &STATUSES),
+            usage: spelled(self.usage.as_deref(), &USAGES),
             snapshot_type: stored_type(self.snapshot_type.as_deref()),
-            source_disk_type: stored(self.source_disk_type.as_deref(), &SOURCE_TYPES),
+            source_disk_type: spelled(self.source_disk_type.as_deref(), &SOURCE_TYPES),
             // Documented with the default false, which cannot mean that encrypted ones are hidden: only true filters.
             encrypted: self.encrypted.then_some(true),
         }
@@ -163,7 +163,7 @@ impl DescribeSnapshots {
 /// The type as it is stored: `timer` is what events call `auto`.
 fn stored_type(value: Option<&str>) -> Option<&'static str> {
     let is_timer = value.is_some_and(|text| text.eq_ignore_ascii_case("timer"));
-    if is_timer { Some("auto") } else { stored(value, &TYPES) }
+    if is_timer { Some("auto") } else { spelled(value, &TYPES) }
 }
 
 #[derive(Debug, Serialize)]
