@@ -23,30 +23,7 @@ use crate::store::accounts::StoredAccounts;
 use crate::store::catalog::{Fields, Table};
 use crate::store::row_locks::RowLocks;
 use crate::store::tx::Context;
-use crate::store::whole::{Export, Import, IsUntouched, Shape, Whole};
-
-/// Columns that hold 0 or 1, which a document has as false and true.
-const FLAGS: [&str; 19] = [
-    "available",
-    "bursting_enabled",
-    "copy_encrypted",
-    "delete_auto_snapshot",
-    "delete_with_instance",
-    "deletion_protection",
-    "disabled",
-    "enable_auto_snapshot",
-    "enable_cross_region_copy",
-    "encrypted",
-    "ever_attached",
-    "instant_access",
-    "is_copied",
-    "is_paused",
-    "is_public",
-    "portable",
-    "started_once",
-    "suspended",
-    "enabled",
-];
+use crate::store::whole::{Export, Import, IsUntouched, Misfit, Shape, Whole};
 
 /// A state: a list of rows for each table, each with the columns of that table. Rows may leave out what has a default.
 ///
@@ -124,10 +101,12 @@ pub async fn export(State(app): State<Arc<App>>) -> Result<Json<Document>, Refus
 
 /// A value as a document has it.
 fn told(table: &Table, name: &str, value: &Value) -> (String, Value) {
-    let is_time = table.columns.iter().any(|column| column.name == name && column.is_time());
-    let value = match value.as_i64() {
-        Some(millis) if is_time => Moment::from(Timestamp::from_millis(millis)).to_string().into(),
-        Some(number) if FLAGS.contains(&name) => (number != 0).into(),
+    let column = table.columns.iter().find(|column| column.name == name);
+    let value = match (value.as_i64(), column) {
+        (Some(millis), Some(column)) if column.is_time() => {
+            Moment::from(Timestamp::from_millis(millis)).to_string().into()
+        }
+        (Some(number), Some(column)) if column.is_flag => (number != 0).into(),
         _ => value.clone(),
     };
     (name.to_owned(), value)
@@ -137,16 +116,27 @@ async fn plant(app: &App, document: Document) -> Result<usize, Refusal> {
     let surroundings = Surroundings::of(app).await?;
     let Document { present, id_position, tables } = document;
     let mut rows = fill::rows(&surroundings, tables)?;
+    let given: BTreeMap<String, usize> = rows.iter().map(|(table, rows)| (table.clone(), rows.len())).collect();
     implied::add(&surroundings, &mut rows)?;
     let present = present.map(|present| present.seen_from(surroundings.now));
     let import = Import(Whole { present, id_position, rows });
     let outcome = app.store.write(Context::engine(), RowLocks::none(), import).await?;
-    let count =
-        outcome.map_err(|misfit| Refusal::bad(format!("{}[{}]: {}", misfit.table, misfit.index, misfit.why)))?;
+    let count = outcome.map_err(|misfit| placed(&given, &misfit))?;
     if let Some(present) = present.filter(|present| app.clock.mode() == Mode::Manual && *present > app.clock.now()) {
         engine::advance(app, present).await?;
     }
     Ok(count)
+}
+
+/// A misfit with its place: the row by its number where the document has it, else by its key.
+fn placed(given: &BTreeMap<String, usize>, misfit: &Misfit) -> Refusal {
+    let Misfit { table, index, key, column, why } = misfit;
+    let row = match given.get(table) {
+        Some(count) if index < count => format!("{table}[{index}]"),
+        _ => format!("{table} of {}", key.join(" with ")),
+    };
+    let column = column.as_ref().map(|column| format!(".{column}")).unwrap_or_default();
+    Refusal::bad(format!("{row}{column}: {why}"))
 }
 
 /// Plants the file that the configuration names, in a store that never held anything.

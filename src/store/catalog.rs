@@ -29,6 +29,8 @@ pub struct Table {
 pub struct Column {
     pub name: String,
     pub is_number: bool,
+    /// Holds 0 or 1 alone, as its own check says.
+    pub is_flag: bool,
     /// Never null.
     pub is_required: bool,
 }
@@ -49,14 +51,14 @@ pub type Fields = BTreeMap<String, Value>;
 /// # Errors
 /// The database fails.
 pub async fn tables(conn: &mut Conn) -> Result<Vec<Table>, sqlx::Error> {
-    let names: Vec<String> = sqlx::query_scalar(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> '_sqlx_migrations'
-         ORDER BY name",
+    let names: Vec<(String, String)> = sqlx::query_as(
+        "SELECT name, sql FROM sqlite_master
+         WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name <> '_sqlx_migrations' ORDER BY name",
     )
     .fetch_all(&mut *conn)
     .await?;
     let mut tables = Vec::new();
-    for name in names.into_iter().filter(|name| !KEPT.contains(&name.as_str())) {
+    for (name, sql) in names.into_iter().filter(|(name, _)| !KEPT.contains(&name.as_str())) {
         let described: Vec<(String, String, i64, i64)> =
             sqlx::query_as("SELECT name, type, \"notnull\", pk FROM pragma_table_info($1)")
                 .bind(&name)
@@ -66,6 +68,7 @@ pub async fn tables(conn: &mut Conn) -> Result<Vec<Table>, sqlx::Error> {
             described.iter().filter(|(.., place)| *place > 0).map(|(name, .., place)| (*place, name.clone())).collect();
         key.sort();
         let columns = described.into_iter().map(|(name, kind, required, place)| Column {
+            is_flag: sql.contains(&format!("CHECK ({name} IN (0, 1))")),
             name,
             is_number: kind == "BIGINT",
             is_required: required != 0 || place > 0,
@@ -101,6 +104,28 @@ pub async fn in_order(conn: &mut Conn, last: &[&str]) -> Result<Vec<Table>, sqlx
     }
     ordered.sort_by_key(|table| last.contains(&table.name.as_str()));
     Ok(ordered)
+}
+
+/// The columns of a row that name something which is not there, each with the table where it would be.
+///
+/// # Errors
+/// The database fails.
+pub async fn dangling(conn: &mut Conn, table: &str, row: &Fields) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let references: Vec<(String, String, String)> =
+        sqlx::query_as("SELECT \"from\", \"table\", \"to\" FROM pragma_foreign_key_list($1)")
+            .bind(table)
+            .fetch_all(&mut *conn)
+            .await?;
+    let mut dangling = Vec::new();
+    for (column, target, key) in references {
+        let Some(value) = row.get(&column).and_then(Value::as_str) else { continue };
+        let sql = format!("SELECT COUNT(*) FROM {target} WHERE {key} = $1");
+        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(value).fetch_one(&mut *conn).await?;
+        if found == 0 {
+            dangling.push((column, target));
+        }
+    }
+    Ok(dangling)
 }
 
 /// The rows of a table that meet a condition of the code's own, in order.

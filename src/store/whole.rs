@@ -33,6 +33,10 @@ pub struct Misfit {
     pub table: String,
     /// From 0, in the table's list.
     pub index: usize,
+    /// What the row has in the columns of its key.
+    pub key: Vec<String>,
+    /// The column that is wrong, where one alone is.
+    pub column: Option<String>,
     pub why: String,
 }
 
@@ -112,8 +116,7 @@ async fn put_all(tx: &mut Tx<'_>, rows: &Rows) -> Result<Result<usize, Misfit>, 
             match catalog::insert(tx.writing_conn(), &table.name, row, replaces).await {
                 Ok(()) => {}
                 Err(sqlx::Error::Database(error)) => {
-                    let why = explained(error.message(), &table);
-                    return Ok(Err(Misfit { table: table.name, index, why }));
+                    return Ok(Err(misfit(tx, &table, index, row, error.message()).await?));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -123,18 +126,29 @@ async fn put_all(tx: &mut Tx<'_>, rows: &Rows) -> Result<Result<usize, Misfit>, 
 }
 
 /// The schema's own words say what is allowed; those of SQLite alone are put into ours.
-fn explained(message: &str, table: &Table) -> String {
-    if message.starts_with("UNIQUE") {
-        return format!("{} is taken already", table.key.join(" with "));
-    }
-    if message.starts_with("FOREIGN KEY") {
-        return "it names something that is not there".to_owned();
-    }
-    match message.split_once(": ") {
-        Some((kind, rule)) if kind.starts_with("CHECK") => format!("what is allowed: {rule}"),
-        Some((kind, column)) if kind.starts_with("NOT NULL") => format!("{column} is needed"),
-        _ => message.to_owned(),
-    }
+async fn misfit(tx: &mut Tx<'_>, table: &Table, index: usize, row: &Fields, message: &str) -> Result<Misfit, Fault> {
+    let told = |column: &str| row.get(column).map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
+    let told = |column: &String| told(column).unwrap_or_default();
+    let key: Vec<String> = table.key.iter().map(told).collect();
+    let (column, why) = match message.split_once(": ") {
+        Some((kind, _)) if kind.starts_with("UNIQUE") => {
+            (table.key.last().cloned(), format!("{} is taken already", key.join(" with ")))
+        }
+        Some((kind, rule)) if kind.starts_with("CHECK") => {
+            (rule.split(' ').next().map(str::to_owned), format!("what is allowed: {rule}"))
+        }
+        Some((kind, place)) if kind.starts_with("NOT NULL") => {
+            (place.rsplit('.').next().map(str::to_owned), "it is needed".to_owned())
+        }
+        _ => match catalog::dangling(tx.conn(), &table.name, row).await?.into_iter().next() {
+            Some((column, target)) => {
+                let why = format!("there is no {} in {target}", told(&column));
+                (Some(column), why)
+            }
+            None => (None, message.to_owned()),
+        },
+    };
+    Ok(Misfit { table: table.name.clone(), index, key, column, why })
 }
 
 /// What rows imply: usages, the next timer, numbers of ids and events.

@@ -100,9 +100,10 @@ fn judged(surroundings: &Surroundings, column: &Column, value: Value) -> Result<
             Ok(moment.seen_from(surroundings.now).millis().into())
         }
         (_, _) if column.is_time() => Err(FORMS.to_owned()),
-        (Value::Bool(flag), _) if column.is_number => Ok(i64::from(*flag).into()),
+        (Value::Bool(flag), _) if column.is_flag => Ok(i64::from(*flag).into()),
+        (_, _) if column.is_flag => Err("true or false".to_owned()),
         (Value::Number(number), _) if column.is_number && number.is_i64() => Ok(value),
-        (_, _) if column.is_number => Err("a whole number, or true or false where it is a flag".to_owned()),
+        (_, _) if column.is_number => Err("a whole number".to_owned()),
         (Value::String(text), "account_id") if !surroundings.accounts.contains(text) => {
             Err("an account of the configuration, or one that was made".to_owned())
         }

@@ -1,6 +1,6 @@
 //! Rows that others imply, where a document leaves them out: tags, markers, attachments, references, timers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -8,7 +8,9 @@ use super::fill::{CONTENT, DEVICE, INSTANCE, TAGS};
 use super::{Surroundings, text};
 use crate::admin::Refusal;
 use crate::clock::Timestamp;
+use crate::lifecycle::schedule;
 use crate::store::catalog::Fields;
+use crate::store::policies::Schedule;
 use crate::store::tags::ResourceType;
 use crate::store::timers::TimerKind;
 use crate::store::whole::Rows;
@@ -166,5 +168,28 @@ fn add_timers(surroundings: &Surroundings, rows: &mut Rows) {
             set(text(row, "snapshot_id"), TimerKind::SnapshotLock, Some(due));
         }
     }
+    for (policy_id, schedule) in schedules(rows) {
+        if let Some(next) = schedule::next_after(&schedule, surroundings.now) {
+            set(policy_id, TimerKind::TakeSnapshots, Some(next.millis()));
+        }
+    }
     rows.entry("timers".to_owned()).or_default().extend(timers);
+}
+
+/// When the policies of a document take snapshots, by id.
+fn schedules(rows: &Rows) -> BTreeMap<&str, Schedule> {
+    const ID: &str = "auto_snapshot_policy_id";
+    let mut schedules: BTreeMap<&str, Schedule> =
+        of(rows, "auto_snapshot_policies").iter().map(|row| (text(row, ID), Schedule::default())).collect();
+    for row in of(rows, "auto_snapshot_policy_time_points") {
+        if let (Some(schedule), Some(hour)) = (schedules.get_mut(text(row, ID)), number(row, "time_point")) {
+            schedule.time_points.push(hour);
+        }
+    }
+    for row in of(rows, "auto_snapshot_policy_weekdays") {
+        if let (Some(schedule), Some(day)) = (schedules.get_mut(text(row, ID)), number(row, "repeat_weekday")) {
+            schedule.repeat_weekdays.push(day);
+        }
+    }
+    schedules
 }

@@ -5,10 +5,13 @@ use serde_json::{Value, json};
 use super::savepoints::furnish;
 use crate::support::{ACCOUNT, TestApp};
 
-/// Everything but the diary, and counters of nothing.
+/// Everything but the diary, with its numbers on tombstones, and counters of nothing.
 async fn comparable(app: &TestApp) -> std::collections::BTreeMap<String, Vec<String>> {
     let mut dump = app.resources().await;
     dump.remove("events");
+    for row in dump.get_mut("tombstones").expect("tombstones") {
+        row.truncate(row.rfind(' ').expect("columns"));
+    }
     dump.get_mut("snapshot_counts").expect("counts").retain(|row| !row.ends_with(" 0"));
     dump
 }
@@ -80,7 +83,7 @@ async fn a_short_seed_is_filled_up_and_lives_on() {
     assert_eq!(app.described("s-new").await, Value::Null);
     app.ok("CreateSnapshot", &[("DiskId", "d-web")]).await;
     assert_eq!(content["content"], "", "what a seeded snapshot holds is what the seed says");
-    app.unmoved("POST", "/seed", SEED, 400, "instances[0]: instance_id is taken already").await;
+    app.unmoved("POST", "/seed", SEED, 400, "disks[0].disk_id: d-web is taken already").await;
 }
 
 #[tokio::test]
@@ -92,15 +95,17 @@ async fn a_bad_seed_is_refused_whole_with_its_place_and_what_is_allowed() {
         (json!({"disks": {}}), "disks: a list"),
         (json!({"disks": [{"disk_id": "d-1"}, {"disk_id": "d-2", "sise": 1}]}), "disks[1].sise: one of disk_id"),
         (json!({"disks": [{"disk_id": "d-1", "size": "big"}]}), "disks[0].size: a whole number"),
+        (json!({"disks": [{"disk_id": "d-1", "size": true}]}), "disks[0].size: a whole number"),
+        (json!({"disks": [{"disk_id": "d-1", "portable": 2}]}), "disks[0].portable: true or false"),
         (json!({"disks": [{"size": 1}]}), "disks[0].disk_id: it is needed"),
         (json!({"disks": [{"disk_id": "d-1", "creation_time": "soon"}]}), "disks[0].creation_time: a time such as"),
-        (json!({"disks": [{"disk_id": "d-1", "status": "Gone"}]}), "disks[0]: what is allowed: status IN"),
+        (json!({"disks": [{"disk_id": "d-1", "status": "Gone"}]}), "disks[0].status: what is allowed: status IN"),
         (json!({"disks": [{"disk_id": "d-1", "status": "In_use"}]}), "disks[0].status: In_use: it needs"),
-        (json!({"disks": [{"disk_id": "d-1", "instance_id": "i-1"}]}), "disk_attachments[0]: it names something"),
+        (json!({"disks": [{"disk_id": "d-1", "instance_id": "i-1"}]}), "disk_attachments of d-1 with i-1.instance_id: there is no i-1 in instances"),
         (json!({"disks": [{"disk_id": "d-1", "account_id": "7"}]}), "disks[0].account_id: an account"),
         (json!({"disks": [{"disk_id": "d-1", "region_id": "cn-x"}]}), "disks[0].region_id: one of cn-hangzhou"),
         (json!({"disks": [{"disk_id": "d-1", "tags": {"a": 1}}]}), "disks[0].tags: "),
-        (json!({"disks": [{"disk_id": "d-1"}, {"disk_id": "d-1"}]}), "disks[1]: disk_id is taken"),
+        (json!({"disks": [{"disk_id": "d-1"}, {"disk_id": "d-1"}]}), "disks[1].disk_id: d-1 is taken"),
         (json!({"present": "now"}), "now"),
     ] {
         app.unmoved("POST", "/seed", &seed.to_string(), 400, words).await;
