@@ -67,6 +67,8 @@ END;
 CREATE TRIGGER contents_into_clones AFTER INSERT ON disk_histories
 WHEN NEW.source_disk_id <> ''
 BEGIN
+    -- A clone of a disk of an image is told by that image as well.
+    DELETE FROM contents WHERE resource_id = NEW.disk_id;
     INSERT INTO contents (resource_id, content)
     SELECT NEW.disk_id, content FROM contents WHERE resource_id = NEW.source_disk_id;
 END;

@@ -110,8 +110,16 @@ pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
     if app.config.accounts.iter().any(|known| known.id == id) {
         return Err(Refusal::conflict("an account of the configuration stays; a reset takes what it owns"));
     }
-    let removed = app.store.write(Context::engine(), RowLocks::none(), Drop(id.clone())).await?;
-    let removed = removed.ok_or_else(|| Refusal::absent("there is no such account"))?;
+    let made = app.store.read(&Context::engine(), &StoredAccounts).await?;
+    let absent = || Refusal::absent("there is no such account");
+    let account = made.into_iter().find(|account| account.id == id).ok_or_else(absent)?;
+    // The keys go first: what the account calls meanwhile makes nothing that nobody would own.
     app.credentials.remove(&id);
-    Ok(Json(ResetAnswer { removed }))
+    match app.store.write(Context::engine(), RowLocks::none(), Drop(id)).await {
+        Ok(removed) => Ok(Json(ResetAnswer { removed: removed.ok_or_else(absent)? })),
+        Err(failure) => {
+            app.credentials.add(&account);
+            Err(failure.into())
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub mod seed;
 mod state;
 pub mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -49,6 +49,8 @@ const BODY_BYTES: usize = 256 * 1_024 * 1_024;
 pub struct Signals {
     /// Webhooks came or went.
     pub webhooks_changed: Notify,
+    /// Names of those that went since the tasks were looked at.
+    pub removed_webhooks: Mutex<Vec<String>>,
     stopping: watch::Sender<bool>,
 }
 

@@ -1,7 +1,7 @@
 //! Webhooks: levers that add and remove them, and the tasks that deliver events to them; the store keeps their places.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use axum::Json;
@@ -87,7 +87,7 @@ impl Operation for List {
 enum Change {
     Insert(Webhook),
     Delete(String),
-    Move(String, i64),
+    GoOn { name: String, from: i64, to: i64 },
 }
 
 impl Operation for Change {
@@ -97,7 +97,7 @@ impl Operation for Change {
         match self {
             Self::Insert(webhook) => webhooks::insert(tx, webhook).await,
             Self::Delete(name) => webhooks::delete(tx, name).await,
-            Self::Move(name, position) => webhooks::move_to(tx, name, *position).await.map(|()| true),
+            Self::GoOn { name, from, to } => webhooks::go_on(tx, name, *from, *to).await,
         }
     }
 }
@@ -135,9 +135,10 @@ pub async fn add(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Json<Webho
 #[utoipa::path(delete, path = "/webhooks/{name}", params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
 pub async fn remove(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<StatusCode, Refusal> {
-    if !change(&app, Change::Delete(name)).await? {
+    if !change(&app, Change::Delete(name.clone())).await? {
         return Err(Refusal::absent("there is no such webhook"));
     }
+    app.signals.removed_webhooks.lock().unwrap_or_else(PoisonError::into_inner).push(name);
     app.signals.webhooks_changed.notify_one();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -155,6 +156,10 @@ fn target(url: &str) -> Option<(String, String)> {
 pub async fn run(app: Arc<App>) {
     let mut delivering = Delivering::default();
     loop {
+        // One that was removed and added again under its name begins anew.
+        for name in std::mem::take(&mut *app.signals.removed_webhooks.lock().unwrap_or_else(PoisonError::into_inner)) {
+            delivering.end(&name);
+        }
         match app.store.read(&Context::engine(), &List).await {
             Ok(webhooks) => delivering.follow(&app, webhooks),
             Err(error) => tracing::error!(?error, "the webhooks cannot be read; they are read again"),
@@ -171,6 +176,12 @@ pub async fn run(app: Arc<App>) {
 struct Delivering(HashMap<String, (Webhook, JoinHandle<()>)>);
 
 impl Delivering {
+    fn end(&mut self, name: &str) {
+        if let Some((_, task)) = self.0.remove(name) {
+            task.abort();
+        }
+    }
+
     fn follow(&mut self, app: &Arc<App>, webhooks: Vec<Webhook>) {
         let is_same =
             |a: &Webhook, b: &Webhook| Webhook { position: 0, ..a.clone() } == Webhook { position: 0, ..b.clone() };
@@ -194,7 +205,7 @@ impl Drop for Delivering {
     }
 }
 
-/// Posts events to one webhook, one after the other; ends when the store is closed.
+/// Posts events to one webhook, one after the other; ends when the store is closed or the webhook is another one.
 async fn deliver(app: Arc<App>, webhook: Webhook) {
     let mut last_event = app.store.last_event();
     let Some((host, path)) = target(&webhook.url) else { return };
@@ -216,11 +227,11 @@ async fn deliver(app: Arc<App>, webhook: Webhook) {
             continue;
         }
         for event in events {
-            let number = event.event_id;
+            let (from, to) = (position, event.event_id);
             post_until_taken(&webhook, &host, &path, &event.into()).await;
-            position = number;
+            position = to;
             // Stored after each: what comes twice after a crash is one event.
-            if change(&app, Change::Move(webhook.name.clone(), position)).await.is_err() {
+            if !matches!(change(&app, Change::GoOn { name: webhook.name.clone(), from, to }).await, Ok(true)) {
                 return;
             }
         }
@@ -239,8 +250,13 @@ async fn post_until_taken(webhook: &Webhook, host: &str, path: &str, event: &Tol
         };
         tracing::warn!(webhook = webhook.name, event = event.event_id, why, "an event was not taken; it is sent again");
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = longer(pause);
     }
+}
+
+/// The pause after one that did not help.
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
 }
 
 async fn post(host: &str, path: &str, event: &Told) -> Result<StatusCode, client::Unanswered> {
@@ -249,4 +265,28 @@ async fn post(host: &str, path: &str, event: &Told) -> Result<StatusCode, client
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(serde_json::to_vec(event)?)))?;
     Ok(client::send(host, request).await?.status())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let pauses: Vec<u128> = std::iter::successors(Some(FIRST_PAUSE), |pause| Some(longer(*pause)))
+            .map(|p| p.as_millis())
+            .take(11)
+            .collect();
+        assert_eq!(pauses, [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn webhooks_speak_plain_http() {
+        let told = |host: &str, path: &str| Some((host.to_owned(), path.to_owned()));
+        assert_eq!(target("http://127.0.0.1:9000/a?b=c"), told("127.0.0.1:9000", "/a?b=c"));
+        assert_eq!(target("http://bench"), told("bench:80", "/"));
+        for bad in ["https://127.0.0.1/", "127.0.0.1:9000", "/hook", "http://", ""] {
+            assert_eq!(target(bad), None, "{bad}");
+        }
+    }
 }

@@ -52,11 +52,11 @@ pub async fn delete(tx: &mut Tx<'_>, name: &str) -> Result<bool, Fault> {
     tx.execute_guarded(sqlx::query("DELETE FROM webhooks WHERE name = $1").bind(name), 0).await
 }
 
-/// Everything up to this event was delivered to a webhook.
+/// Everything up to event `to` was delivered to a webhook that was at `from`; `false` when it is elsewhere, or gone.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
-pub async fn move_to(tx: &mut Tx<'_>, name: &str, position: i64) -> Result<(), Fault> {
-    let statement = sqlx::query("UPDATE webhooks SET position = $2 WHERE name = $1 AND position < $2");
-    tx.execute(statement.bind(name).bind(position)).await
+pub async fn go_on(tx: &mut Tx<'_>, name: &str, from: i64, to: i64) -> Result<bool, Fault> {
+    let statement = sqlx::query("UPDATE webhooks SET position = $3 WHERE name = $1 AND position = $2");
+    tx.execute_guarded(statement.bind(name).bind(from).bind(to), 0).await
 }

@@ -54,20 +54,18 @@ impl Credentials {
     /// Accepts the keys of one more account.
     pub fn add(&self, account: &Account) {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
-        {
-            let (account_id, account_name): (Arc<str>, Arc<str>) =
-                (account.id.as_str().into(), account.name.as_str().into());
-            for key in &account.keys {
-                let access_key_id: Arc<str> = key.id.as_str().into();
-                let caller = Caller {
-                    account_id: Arc::clone(&account_id),
-                    account_name: Arc::clone(&account_name),
-                    access_key_id: Arc::clone(&access_key_id),
-                };
-                let security_token = key.security_token.as_deref().map(Box::from);
-                let key = Key { secret: key.secret.as_str().into(), security_token, disabled: key.disabled, caller };
-                keys.insert(access_key_id, Arc::new(key));
-            }
+        let (account_id, account_name): (Arc<str>, Arc<str>) =
+            (account.id.as_str().into(), account.name.as_str().into());
+        for key in &account.keys {
+            let access_key_id: Arc<str> = key.id.as_str().into();
+            let caller = Caller {
+                account_id: Arc::clone(&account_id),
+                account_name: Arc::clone(&account_name),
+                access_key_id: Arc::clone(&access_key_id),
+            };
+            let security_token = key.security_token.as_deref().map(Box::from);
+            let key = Key { secret: key.secret.as_str().into(), security_token, disabled: key.disabled, caller };
+            keys.insert(access_key_id, Arc::new(key));
         }
     }
 

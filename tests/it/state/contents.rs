@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::support::answer::text;
 use crate::support::{OTHER_REGION, REGION, TestApp};
 
-async fn write(app: &TestApp, disk: &str, content: &str) {
+pub async fn write(app: &TestApp, disk: &str, content: &str) {
     app.moved("PUT", &format!("/disks/{disk}/content"), json!({"content": content})).await;
 }
 
-async fn read(app: &TestApp, kind: &str, id: &str) -> String {
+pub async fn read(app: &TestApp, kind: &str, id: &str) -> String {
     text(&app.moved("GET", &format!("/{kind}/{id}/content"), Value::Null).await, "/content")
 }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use crate::support::TestApp;
+use crate::support::daemon::PATIENCE;
 
 #[tokio::test]
 async fn events_are_listed_from_a_cursor_and_by_what_they_are_about() {
@@ -70,9 +71,9 @@ async fn a_stream_tells_what_happens_and_is_resumed_where_it_ended() {
 }
 
 /// A receiver that refuses each event the first time; what it took.
-struct Receiver {
-    url: String,
-    taken: Arc<Mutex<Vec<Value>>>,
+pub struct Receiver {
+    pub url: String,
+    events: Arc<Mutex<Vec<Value>>>,
     serving: JoinHandle<()>,
 }
 
@@ -90,26 +91,34 @@ async fn receive(State((refused, taken)): State<Posted>, Json(event): Json<Value
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let taken = Arc::new(Mutex::default());
         let state: Posted = (Arc::default(), Arc::clone(&taken));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/hook?a=b", listener.local_addr().expect("an address"));
         let router = Router::new().route("/hook", routing::post(receive)).with_state(state);
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") });
-        Self { url, taken, serving }
+        Self { url, events: taken, serving }
     }
 
-    /// The names of the first events that came; what comes twice after a restart is one.
-    async fn names_of(&self, count: usize) -> Vec<String> {
-        loop {
-            let mut taken = self.taken.lock().expect("unpoisoned").clone();
-            taken.dedup();
-            if taken.len() >= count {
-                return taken.iter().map(|event| event["name"].as_str().expect("a name").to_owned()).collect();
+    /// The events that came, once there are so many; what comes twice after a restart is one.
+    pub async fn taken(&self, count: usize) -> Vec<Value> {
+        let coming = async {
+            loop {
+                let mut taken = self.events.lock().expect("unpoisoned").clone();
+                taken.dedup();
+                if taken.len() >= count {
+                    return taken;
+                }
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
-        }
+        };
+        tokio::time::timeout(PATIENCE, coming).await.expect("they come in time")
+    }
+
+    async fn names_of(&self, count: usize) -> Vec<String> {
+        let taken = self.taken(count).await;
+        taken.iter().map(|event| event["name"].as_str().expect("a name").to_owned()).collect()
     }
 }
 
@@ -136,6 +145,25 @@ async fn a_webhook_is_told_each_event_in_order_though_it_refuses_and_the_daemon_
     app.moved("DELETE", "/webhooks/bench", Value::Null).await;
     app.unmoved("DELETE", "/webhooks/bench", "", 404, "no such").await;
     assert_eq!(app.moved("GET", "/webhooks", Value::Null).await, json!([]));
+}
+
+#[tokio::test]
+async fn a_webhook_that_is_added_again_begins_anew() {
+    let app = TestApp::new().await;
+    let receiver = Receiver::start().await;
+    let hook = json!({"name": "bench", "url": receiver.url, "after": 0});
+    let delivering = tokio::spawn(webhooks::run(Arc::clone(app.app())));
+    let disk = app.attached_disk().await;
+    app.accomplished_snapshot(&disk).await;
+    for round in 1..=2 {
+        app.moved("POST", "/webhooks", hook.clone()).await;
+        let taken = receiver.taken(3 * round).await;
+        let numbers: Vec<Option<i64>> = taken.iter().map(|event| event["event_id"].as_i64()).collect();
+        assert_eq!(numbers, [Some(1), Some(2), Some(3)].repeat(round));
+        app.moved("DELETE", "/webhooks/bench", Value::Null).await;
+    }
+    delivering.abort();
+    receiver.serving.abort();
 }
 
 #[tokio::test]

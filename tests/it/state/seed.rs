@@ -101,7 +101,10 @@ async fn a_bad_seed_is_refused_whole_with_its_place_and_what_is_allowed() {
         (json!({"disks": [{"disk_id": "d-1", "creation_time": "soon"}]}), "disks[0].creation_time: a time such as"),
         (json!({"disks": [{"disk_id": "d-1", "status": "Gone"}]}), "disks[0].status: what is allowed: status IN"),
         (json!({"disks": [{"disk_id": "d-1", "status": "In_use"}]}), "disks[0].status: In_use: it needs"),
-        (json!({"disks": [{"disk_id": "d-1", "instance_id": "i-1"}]}), "disk_attachments of d-1 with i-1.instance_id: there is no i-1 in instances"),
+        (
+            json!({"disks": [{"disk_id": "d-1", "instance_id": "i-1"}]}),
+            "disk_attachments of d-1 with i-1.instance_id: there is no i-1 in instances",
+        ),
         (json!({"disks": [{"disk_id": "d-1", "account_id": "7"}]}), "disks[0].account_id: an account"),
         (json!({"disks": [{"disk_id": "d-1", "region_id": "cn-x"}]}), "disks[0].region_id: one of cn-hangzhou"),
         (json!({"disks": [{"disk_id": "d-1", "tags": {"a": 1}}]}), "disks[0].tags: "),
