@@ -162,12 +162,14 @@ impl Writer {
         opening::migrate(&mut conn).await.map_err(Fault::internal)?;
         conn.close().await?;
         let name = file.to_string_lossy().into_owned();
+        self.step_out().await;
         sqlx::query("ATTACH DATABASE $1 AS saved").bind(name).execute(&mut self.conn).await?;
         let before = self.shared.clock.now();
         let restored = self.restore_attached(file).await;
         if restored.is_err() {
             self.shared.clock.set_back(before);
         }
+        self.step_out().await;
         sqlx::query("DETACH DATABASE saved").execute(&mut self.conn).await?;
         restored?;
         self.find_next_due().await?;
