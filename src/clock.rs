@@ -231,6 +231,14 @@ impl Clock {
         })
     }
 
+    /// Sets a clock that stands still to an earlier instant, or a later one, when the state is put back; others go on.
+    pub fn set_back(&self, instant: Timestamp) {
+        let mut face = self.face();
+        if face.mode == Mode::Manual {
+            (face.anchor, face.latest) = (instant.0, instant.0);
+        }
+    }
+
     /// Whether what was due at `due` was slept through: by a daemon that was down or by a machine that was suspended.
     #[must_use]
     pub fn slept_through(&self, due: Timestamp) -> bool {

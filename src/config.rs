@@ -106,6 +106,8 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Seed {
     pub ids: u64,
+    /// Empty for none.
+    pub file: PathBuf,
 }
 
 impl Seed {

@@ -14,7 +14,7 @@ use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-use crate::store::{image_shares, images, instances};
+use crate::store::{contents, image_shares, images, instances};
 use replace::ReplaceSystemDisk;
 use reset::{ResetDisk, ResetDisks};
 
@@ -83,6 +83,7 @@ impl Action for ReInitDisk {
             return Err(fault("Operation.Conflict"));
         }
         hold_while_rewritten(tx, &disk.disk_id, source).await?;
+        contents::bring_back(tx, &disk.disk_id, None).await?;
         let due = tx.now.plus_millis(tx.config().lifecycle.reinit_ms.into());
         timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await?;
         if let (true, Some(instance_id)) = (self.auto_start_instance, &found.instance_id) {

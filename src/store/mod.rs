@@ -2,12 +2,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one place for SQL")]
 
+pub mod accounts;
 mod block_on;
+pub mod catalog;
 pub mod client_tokens;
 pub mod clock_setting;
+pub mod contents;
 pub mod disks;
 pub mod events;
 pub mod filter;
+pub mod ids;
 pub mod image_copies;
 pub mod image_shares;
 pub mod images;
@@ -19,8 +23,10 @@ pub mod planned_copies;
 pub mod policies;
 pub mod policy_associations;
 mod readers;
+pub mod reset;
 pub mod resource_groups;
 pub mod row_locks;
+pub mod savepoints;
 mod settling;
 pub mod snapshot_copies;
 pub mod snapshot_groups;
@@ -35,13 +41,15 @@ pub mod timers;
 pub mod tombstones;
 pub mod tx;
 pub mod usage;
+pub mod webhooks;
+pub mod whole;
 mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -105,6 +113,8 @@ pub(crate) struct Shared {
     pub due_changed: Notify,
     /// Commits so far, for tests that stop after the k-th.
     pub commits: AtomicU64,
+    /// The number of the last committed event.
+    pub last_event: watch::Sender<i64>,
     /// How many commits may still happen; `u64::MAX` outside crash tests.
     pub commits_allowed: AtomicU64,
 }
@@ -237,6 +247,12 @@ impl Store {
     /// Returns when [`Store::next_due`] may have come nearer.
     pub async fn due_changed(&self) {
         self.shared.due_changed.notified().await;
+    }
+
+    /// The number of the last committed event, and when it moves.
+    #[must_use]
+    pub fn last_event(&self) -> watch::Receiver<i64> {
+        self.shared.last_event.subscribe()
     }
 
     /// Commits since the store was opened.

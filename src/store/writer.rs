@@ -1,5 +1,6 @@
 //! The writer: the only connection that writes, many operations to a commit; knows nothing of what they mean.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +27,7 @@ const EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
 pub enum Request {
     Write(Box<dyn Job>),
     Settle { until: Timestamp, cause: Cause, reply: oneshot::Sender<Result<Happened, Fault>> },
+    Restore { file: PathBuf, reply: oneshot::Sender<Result<(), Fault>> },
     Close { reply: oneshot::Sender<()> },
 }
 
@@ -128,6 +130,11 @@ impl Writer {
                             Cause::Time => self.settle(until, cause).await,
                             Cause::Advance => self.advance(until).await,
                         };
+                        // The asker may have been cancelled.
+                        let _ = reply.send(outcome);
+                    }
+                    Request::Restore { file, reply } => {
+                        let outcome = self.restore(&file).await;
                         // The asker may have been cancelled.
                         let _ = reply.send(outcome);
                     }
@@ -248,7 +255,7 @@ impl Writer {
 
     /// Ends the transaction that stands open, for what runs outside of any: even a mere look would give it a view, which
     /// ages while it waits.
-    async fn step_out(&mut self) {
+    pub(super) async fn step_out(&mut self) {
         if std::mem::take(&mut self.stands_open) {
             self.roll_back().await;
         }
@@ -291,6 +298,9 @@ impl Writer {
         if let Some(reached) = scratch.reached {
             self.shared.clock.advance_to(reached);
         }
+        self.shared
+            .last_event
+            .send_if_modified(|last| std::mem::replace(last, self.marks.last_event) != self.marks.last_event);
         if let Some(due_at) = scratch.earliest_timer
             && self.shared.next_due.fetch_min(due_at.millis(), Ordering::AcqRel) > due_at.millis()
         {

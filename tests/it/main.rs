@@ -38,6 +38,7 @@ mod snapshot_groups;
 mod snapshot_locks;
 mod snapshot_usage;
 mod snapshots;
+mod state;
 mod support;
 mod tags;
 mod tasks;

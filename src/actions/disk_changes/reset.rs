@@ -7,6 +7,7 @@ use crate::actions::tasks::{Progress, ProgressSet};
 use crate::api::action::Action;
 use crate::api::common::{Empty, check_kms_key, check_snapshot_service};
 use crate::faults::{Fault, fault};
+use crate::store::contents;
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::snapshots::{self, Referenced};
@@ -174,6 +175,7 @@ async fn begin(tx: &mut Tx<'_>, found: Examined, source: &Referenced) -> Result<
     disk.size = source.snapshot.source_disk_size;
     disks::update(tx, &disk, "Disk:ResetDiskStarted").await?;
     hold_while_rewritten(tx, &disk.disk_id, &source.snapshot.snapshot_id).await?;
+    contents::bring_back(tx, &disk.disk_id, Some(&source.snapshot.snapshot_id)).await?;
     let due = tx.now.plus_millis(tx.config().lifecycle.reset_ms.into());
     timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await
 }
