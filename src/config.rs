@@ -14,7 +14,7 @@ use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 use crate::regions;
-pub use clock::{CatchUp, Clock, ClockMode, Millis, RATES};
+pub use clock::{CatchUp, Clock, ClockMode, Millis, RATES, scaled};
 pub use kms_keys::{KmsKey, KmsKeyState};
 pub use tls::Tls;
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::missing_errors_doc, reason = "what a lever refuses stands in its OpenAPI description")]
 
+pub mod clock;
 pub mod faults;
 mod guard;
 mod info;
@@ -50,6 +51,12 @@ fn levers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(locks::list, locks::hold, locks::release_all))
         .routes(routes!(locks::release))
         .routes(routes!(lag::list, lag::set, lag::clear))
+        .routes(routes!(clock::show))
+        .routes(routes!(clock::set_mode))
+        .routes(routes!(clock::freeze))
+        .routes(routes!(clock::thaw))
+        .routes(routes!(clock::advance))
+        .routes(routes!(clock::next))
         .routes(routes!(requests::list, requests::clear));
     OpenApiRouter::with_openapi(Description::openapi()).nest(PATH, levers)
 }

@@ -1,5 +1,6 @@
 //! Commands that move a lever of a running daemon: each is one request to its admin API, the answer is printed as it came.
 
+mod clock;
 mod faults;
 mod lag;
 mod locks;
@@ -25,6 +26,8 @@ pub enum Lever {
     /// What runs: version, accounts and their key ids
     Info,
     #[command(subcommand)]
+    Clock(clock::Clock),
+    #[command(subcommand)]
     Faults(faults::Faults),
     #[command(subcommand)]
     Locks(locks::Locks),
@@ -46,6 +49,7 @@ impl Lever {
     fn request(self) -> Asked {
         match self {
             Self::Info => (Method::GET, "/info".to_owned(), None),
+            Self::Clock(clock) => clock.request(),
             Self::Faults(faults) => faults.request(),
             Self::Locks(locks) => locks.request(),
             Self::Lag(lag) => lag.request(),

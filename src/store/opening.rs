@@ -18,9 +18,10 @@ use super::block_on::block_on;
 use super::filter::Walks;
 use super::past::Past;
 use super::row_locks::LockTable;
+use super::settling::Retries;
 use super::tx::Marks;
 use super::writer::{Fire, Request, Writer};
-use super::{Conn, Database, Shared, Store, timers};
+use super::{Conn, Database, Shared, Store, Turns, timers};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::ids::IdGenerator;
@@ -123,6 +124,7 @@ impl Store {
             walks: Walks::default(),
             next_due: AtomicI64::new(i64::MAX),
             due_changed: Notify::new(),
+            turns: Turns::default(),
             commits: AtomicU64::new(0),
             commits_allowed: AtomicU64::new(u64::MAX),
         });
@@ -138,7 +140,8 @@ impl Store {
         let marks =
             Marks { ids: IdGenerator::new(config.seed.ids(), stored.id_position), last_event: stored.last_event };
         let pruned_at_event = marks.last_event;
-        let mut writer = Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire };
+        let retries = Retries::default();
+        let mut writer = Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, retries, fire };
         writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
         let (queue, requests) = mpsc::channel(config.limits.queue);
         start(writer, requests)?;

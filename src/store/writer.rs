@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::opening::Opening;
 use super::row_locks::Guard;
-use super::settling::{Cause, Happened};
+use super::settling::{Happened, Retries, Step};
 use super::timers::{self, Timer};
 use super::tx::{Context, Marks, Scratch, Tx};
 use super::{Conn, Operation, Shared};
@@ -25,8 +25,18 @@ const EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
 
 pub enum Request {
     Write(Box<dyn Job>),
-    Settle { until: Timestamp, cause: Cause, reply: oneshot::Sender<Result<Happened, Fault>> },
-    Close { reply: oneshot::Sender<()> },
+    Settle {
+        until: Timestamp,
+        reply: oneshot::Sender<Result<Happened, Fault>>,
+    },
+    /// One step of an advance; the next one queues behind the calls that came meanwhile.
+    Advance {
+        until: Timestamp,
+        reply: oneshot::Sender<Result<Step, Fault>>,
+    },
+    Close {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// An operation on its way through the writer, its type forgotten.
@@ -110,6 +120,7 @@ pub struct Writer {
     pub shared: Arc<Shared>,
     pub marks: Marks,
     pub pruned_at_event: i64,
+    pub retries: Retries,
     pub fire: Fire,
 }
 
@@ -120,14 +131,9 @@ impl Writer {
             while let Some(current) = request.take() {
                 match current {
                     Request::Write(job) => request = self.batch(job, &mut queue).await,
-                    Request::Settle { until, cause, reply } => {
-                        let outcome = match cause {
-                            Cause::Time => self.settle(until, cause).await,
-                            Cause::Advance => self.advance(until).await,
-                        };
-                        // The asker may have been cancelled.
-                        let _ = reply.send(outcome);
-                    }
+                    // The askers may have been cancelled.
+                    Request::Settle { until, reply } => drop(reply.send(self.settle(until).await)),
+                    Request::Advance { until, reply } => drop(reply.send(self.advance(until).await)),
                     Request::Close { reply } => {
                         queue.close();
                         while let Ok(Request::Write(job)) = queue.try_recv() {
@@ -151,7 +157,7 @@ impl Writer {
     async fn batch(&mut self, first: Box<dyn Job>, queue: &mut mpsc::Receiver<Request>) -> Option<Request> {
         let now = self.shared.clock.now();
         if self.is_due(now)
-            && let Err(refusal) = self.settle(now, Cause::Time).await
+            && let Err(refusal) = self.settle(now).await
         {
             first.answer(Err(refusal));
             return None;
