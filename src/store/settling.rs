@@ -66,7 +66,7 @@ impl Writer {
         let happened =
             if self.is_due(until) { self.step(until, Cause::Advance).await? } else { self.nothing_happened() };
         let is_last = !self.is_due(until);
-        if is_last {
+        if is_last && self.shared.clock.now() < until {
             let scratch = Scratch { marks: self.marks.clone(), reached: Some(until), ..Scratch::default() };
             self.begin().await?;
             self.commit(&scratch).await?;
@@ -98,7 +98,10 @@ impl Writer {
             ..Scratch::default()
         };
         let mut happened = match self.fire_some(until, &mut scratch).await {
-            Ok(()) => {
+            Ok(is_all) => {
+                if is_all && cause == Cause::Advance {
+                    scratch.reached = Some(until);
+                }
                 self.commit(&scratch).await?;
                 scratch.happened.take().unwrap_or_default()
             }
@@ -119,20 +122,20 @@ impl Writer {
         Ok(happened)
     }
 
-    /// One commit's worth of firings; on failure also the timer that failed, if it came to one.
-    async fn fire_some(&mut self, until: Timestamp, scratch: &mut Scratch) -> Result<(), (Option<Timer>, Fault)> {
+    /// One commit's worth of firings; whether those were all. On failure also the timer that failed, if it came to one.
+    async fn fire_some(&mut self, until: Timestamp, scratch: &mut Scratch) -> Result<bool, (Option<Timer>, Fault)> {
         let context = Context::engine();
         for _ in 0..self.shared.config.limits.batch {
             let mut tx = Tx::new(&mut self.conn, until, &context, &self.shared, scratch);
             let due = timers::take_due(&mut tx, until).await;
-            let Some(timer) = due.map_err(|failure| (None, failure))? else { return Ok(()) };
+            let Some(timer) = due.map_err(|failure| (None, failure))? else { return Ok(true) };
             tx.fires_at(timer.due_at);
             (self.fire)(&mut tx, &timer).await.map_err(|failure| (Some(timer), failure))?;
             if scratch.marks.last_event - self.marks.last_event >= EVENTS_A_COMMIT {
                 break;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn postpone(&mut self, timer: &Timer) -> Result<(), Fault> {

@@ -30,6 +30,7 @@ mod negatives;
 mod neighbours;
 mod policy_associations;
 mod regions;
+mod rust_helper;
 mod schedules;
 mod slow;
 mod snapshot_archive;
