@@ -20,7 +20,7 @@ use super::past::Past;
 use super::row_locks::LockTable;
 use super::settling::Retries;
 use super::tx::Marks;
-use super::writer::{Fire, Request, Writer};
+use super::writer::{Fire, Request, Writer, events_between_prunings};
 use super::{Conn, Database, Shared, Store, Turns, timers};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -139,7 +139,8 @@ impl Store {
             .await?;
         let marks =
             Marks { ids: IdGenerator::new(config.seed.ids(), stored.id_position), last_event: stored.last_event };
-        let pruned_at_event = marks.last_event;
+        // As if it had gone on: a daemon that restarts often prunes as often as any other.
+        let pruned_at_event = marks.last_event - marks.last_event % events_between_prunings(config);
         let retries = Retries::default();
         let mut writer = Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, retries, fire };
         writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
@@ -222,7 +223,7 @@ impl Opening {
         self.options.connect().await
     }
 
-    /// Forgets the oldest events and tombstones beyond their bounds and expired client tokens; hands free pages back.
+    /// Forgets the oldest events, tombstones and tasks beyond their bounds and expired client tokens; hands free pages back.
     pub(super) async fn prune(&self, conn: &mut Conn, shared: &Shared, last_event: i64) -> Result<(), sqlx::Error> {
         let limits = &shared.config.limits;
         let token_ms = shared.config.fidelity.token_hours.saturating_mul(3_600_000);
@@ -235,6 +236,14 @@ impl Opening {
             .bind(shared.clock.now().plus_millis(-token_ms))
             .execute(&mut *conn)
             .await?;
+        sqlx::query(
+            "DELETE FROM tasks WHERE task_status <> 'Processing' AND finish_time < (
+                 SELECT finish_time FROM tasks WHERE task_status <> 'Processing'
+                 ORDER BY finish_time DESC LIMIT 1 OFFSET $1)",
+        )
+        .bind(limits.tombstones)
+        .execute(&mut *conn)
+        .await?;
         for account in &shared.config.accounts {
             sqlx::query(
                 "DELETE FROM tombstones WHERE account_id = $1 AND event_id <= (

@@ -14,6 +14,7 @@ use super::timers::{self, Timer};
 use super::tx::{Context, Marks, Scratch, Tx};
 use super::{Conn, Operation, Shared};
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::faults::{Fault, fault};
 
 /// What happens when a timer fires; `lifecycle` provides it.
@@ -21,7 +22,12 @@ pub type Fire =
     for<'a, 'c> fn(&'a mut Tx<'c>, &'a Timer) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
 
 /// After so many events what is beyond its bounds is forgotten.
-const EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
+const MOST_EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
+
+/// Where fewer are kept, after as many.
+pub fn events_between_prunings(config: &Config) -> i64 {
+    config.limits.events.clamp(1, MOST_EVENTS_BETWEEN_PRUNINGS)
+}
 
 pub enum Request {
     Write(Box<dyn Job>),
@@ -285,7 +291,7 @@ impl Writer {
             self.shared.due_changed.notify_one();
         }
         self.shared.past.committed(self.shared.clock.now()).await;
-        if self.marks.last_event - self.pruned_at_event >= EVENTS_BETWEEN_PRUNINGS {
+        if self.marks.last_event - self.pruned_at_event >= events_between_prunings(&self.shared.config) {
             self.pruned_at_event = self.marks.last_event;
             if let Err(error) = self.opening.prune(&mut self.conn, &self.shared, self.marks.last_event).await {
                 tracing::warn!(%error, "old events, tombstones and tokens could not be pruned");

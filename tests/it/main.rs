@@ -39,6 +39,7 @@ mod snapshot_groups;
 mod snapshot_locks;
 mod snapshot_usage;
 mod snapshots;
+mod soak;
 mod support;
 mod tags;
 mod tasks;

@@ -11,7 +11,9 @@ use snapshotd::Snapshotd;
 fn a_copied_file_starts_a_daemon_and_moves_its_clock() {
     let binary = Path::new(env!("CARGO_BIN_EXE_snapshotd"));
     let daemon = Snapshotd::start_binary(binary, &[("lifecycle.snapshot_ms", "0")]).expect("it starts");
-    assert!(daemon.endpoint().starts_with("127.0.0.1:") && Snapshotd::ACCESS_KEY_ID == "testid");
+    assert!(daemon.endpoint().starts_with("127.0.0.1:"));
+    let key = (Snapshotd::ACCESS_KEY_ID, Snapshotd::ACCESS_KEY_SECRET, Snapshotd::REGION_ID);
+    assert_eq!(key, ("testid", "testsecret", "cn-hangzhou"));
     assert!(daemon.advance("90d").expect("it moves").contains("2026-04-01T00:00:00.000Z"));
     assert!(daemon.advance_to("2027-01-01T00:00:00Z").expect("it moves").contains("2027-01-01T00:00:00.000Z"));
     assert!(daemon.advance("soon").expect_err("no span").to_string().contains("no length of time"));
