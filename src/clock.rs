@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 pub use span::parse_span;
 
-pub(crate) const SECOND: i64 = 1_000;
-pub(crate) const DAY: i64 = 86_400 * SECOND;
+const SECOND: i64 = 1_000;
+const DAY: i64 = 86_400 * SECOND;
 
 /// An instant in UTC, whole milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize, sqlx::Type)]
