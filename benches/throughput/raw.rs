@@ -140,8 +140,7 @@ impl Statements {
         let found = self.find_snapshot.run(&self.conn, &values![id, ACCOUNT, REGION], columns);
         let [status, last_modified_time] = found.expect("the snapshot is there");
         let number = number as i64;
-        let arguments =
-            values![id, ACCOUNT, REGION, number, "Snapshot:Bench", number, "", status, last_modified_time];
+        let arguments = values![id, ACCOUNT, REGION, number, "Snapshot:Bench", number, "", status, last_modified_time];
         self.delete.run(&self.conn, &arguments, []);
     }
 
@@ -151,9 +150,40 @@ impl Statements {
         let number = number as i64 + OPERATIONS as i64;
         let (id, at) = (format!("s-bp1raw{:013}", number * 48_271 % 99_999_989), number + 1_800_000_000_000);
         let arguments = values![
-            id, ACCOUNT, REGION, number, "Snapshot:Bench", at, disk, "", "", "progressing", "none", "user", "standard",
-            disk, "1-2-3", disk, size, "data", "", "", "", 0, "", "", 1, 0, Value::Null, Value::Null, 1000, at, at, at,
-            at, Value::Null
+            id,
+            ACCOUNT,
+            REGION,
+            number,
+            "Snapshot:Bench",
+            at,
+            disk,
+            "",
+            "",
+            "progressing",
+            "none",
+            "user",
+            "standard",
+            disk,
+            "1-2-3",
+            disk,
+            size,
+            "data",
+            "",
+            "",
+            "",
+            0,
+            "",
+            "",
+            1,
+            0,
+            Value::Null,
+            Value::Null,
+            1000,
+            at,
+            at,
+            at,
+            at,
+            Value::Null
         ];
         self.insert.run(&self.conn, &arguments, []);
     }

@@ -281,13 +281,15 @@ impl Writer {
         }
         let clock = &self.shared.clock;
         let present = scratch.reached.map_or(clock.now(), |reached| reached.max(clock.now()));
-        sqlx::query("UPDATE engine SET present = $1, id_position = $2, last_event = $3, clock_offset = $4; COMMIT; BEGIN")
-            .bind(present)
-            .bind(scratch.marks.ids.position())
-            .bind(scratch.marks.last_event)
-            .bind(clock.offset_at(present))
-            .execute(&mut self.conn)
-            .await?;
+        sqlx::query(
+            "UPDATE engine SET present = $1, id_position = $2, last_event = $3, clock_offset = $4; COMMIT; BEGIN",
+        )
+        .bind(present)
+        .bind(scratch.marks.ids.position())
+        .bind(scratch.marks.last_event)
+        .bind(clock.offset_at(present))
+        .execute(&mut self.conn)
+        .await?;
         self.stands_open = true;
         Ok(())
     }

@@ -49,10 +49,13 @@ fn set_up(connection: &mut Connection) -> Vec<String> {
         ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"),
         ("InstanceType", "ecs.g7.large"),
         ("SystemDisk.Category", "cloud_essd"),
+        ("SystemDisk.Size", "500"),
         ("SystemDisk.AutoSnapshotPolicyId", policy["AutoSnapshotPolicyId"].as_str().expect("an id")),
         ("Amount", &DISKS.to_string()),
     ];
     ok(connection, "RunInstances", &instances);
+    // Never at the instant of a run, when a snapshot has just begun.
+    advance(connection, "30m");
     let disks = ok(connection, "DescribeDisks", &[]);
     let disks = disks["Disks"]["Disk"].as_array().expect("disks").iter();
     disks.map(|disk| disk["DiskId"].as_str().expect("an id").to_owned()).collect()
@@ -65,9 +68,9 @@ fn a_month(connection: &mut Connection, disks: &[String], number: usize) {
         let made =
             ok(connection, "CreateSnapshot", &[("DiskId", disk), ("ClientToken", &token), ("RetentionDays", "20")]);
         let id = made["SnapshotId"].as_str().expect("an id");
-        let level = if number % 2 == 0 { "PL2" } else { "PL1" };
-        ok(connection, "ModifyDiskSpec", &[("DiskId", disk), ("PerformanceLevel", level)]);
         advance(connection, "1h");
+        let level = if number % 2 == 0 { "PL1" } else { "PL2" };
+        ok(connection, "ModifyDiskSpec", &[("DiskId", disk), ("PerformanceLevel", level)]);
         let lock = json!({"resource": id, "expires_ms": 60_000}).to_string();
         assert_eq!(connection.lever("POST", "/locks", &lock).expect("an answer").status, 201);
     }

@@ -1,5 +1,7 @@
 """What the tests share: a client of the official SDK, and a disk with a policy."""
 
+from pathlib import Path
+
 import pytest
 from aliyunsdkcore.client import AcsClient
 
@@ -26,3 +28,10 @@ def disk(snapshotd):
     image = snapshotd.call("DescribeImages", ImageOwnerAlias="system")["Images"]["Image"][0]["ImageId"]
     snapshotd.call("RunInstances", ImageId=image, InstanceType="ecs.g7.large", **{"SystemDisk.Category": "cloud_essd"})
     return snapshotd.call("DescribeDisks")["Disks"]["Disk"][0]["DiskId"]
+
+
+@pytest.fixture
+def release(snapshotd):
+    """Skips where the binary is not built to be fast."""
+    if "release" not in Path(snapshotd.binary).resolve().parts:
+        pytest.skip("figures are for the release binary")
