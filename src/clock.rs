@@ -1,11 +1,15 @@
 //! Time: instants in whole milliseconds UTC and the one clock all resources live by; never reads time anywhere else.
 
+mod span;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+pub use span::parse_span;
 
 const SECOND: i64 = 1_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -59,6 +63,13 @@ impl Timestamp {
             _ => b.is_ascii_digit(),
         });
         let instant: jiff::Timestamp = shaped.then(|| whole.parse().ok()).flatten()?;
+        Some(Self(instant.as_millisecond()))
+    }
+
+    /// Reads any instant of RFC 3339, with fractions and offsets.
+    #[must_use]
+    pub fn parse_any(text: &str) -> Option<Self> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
         Some(Self(instant.as_millisecond()))
     }
 

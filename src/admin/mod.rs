@@ -4,6 +4,7 @@
 
 mod accounts;
 mod body;
+pub mod clock;
 mod contents;
 mod events;
 pub mod faults;
@@ -88,6 +89,12 @@ fn levers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(locks::list, locks::hold, locks::release_all))
         .routes(routes!(locks::release))
         .routes(routes!(lag::list, lag::set, lag::clear))
+        .routes(routes!(clock::show))
+        .routes(routes!(clock::set_mode))
+        .routes(routes!(clock::freeze))
+        .routes(routes!(clock::thaw))
+        .routes(routes!(clock::advance))
+        .routes(routes!(clock::next))
         .routes(routes!(requests::list, requests::clear))
         .routes(routes!(events::list))
         .routes(routes!(events::stream))

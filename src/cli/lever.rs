@@ -1,5 +1,6 @@
 //! Commands that move a lever of a running daemon: each is one request to its admin API, the answer is printed as it came.
 
+mod clock;
 mod faults;
 mod lag;
 mod locks;
@@ -27,6 +28,8 @@ pub enum Lever {
     /// What runs: version, accounts and their key ids
     Info,
     #[command(subcommand)]
+    Clock(clock::Clock),
+    #[command(subcommand)]
     Faults(faults::Faults),
     #[command(subcommand)]
     Locks(locks::Locks),
@@ -43,6 +46,7 @@ impl Lever {
     fn request(self) -> Result<Move, String> {
         match self {
             Self::Info => Ok(Move::get("/info")),
+            Self::Clock(clock) => Ok(clock.request().into()),
             Self::Faults(faults) => Ok(faults.request().into()),
             Self::Locks(locks) => Ok(locks.request().into()),
             Self::Lag(lag) => Ok(lag.request().into()),

@@ -19,9 +19,10 @@ use super::filter::Walks;
 use super::past::Past;
 use super::readers::Readers;
 use super::row_locks::LockTable;
+use super::settling::Retries;
 use super::tx::Marks;
-use super::writer::{Fire, Request, Writer};
-use super::{Conn, Shared, Store, timers};
+use super::writer::{Fire, Request, Writer, events_between_prunings};
+use super::{Conn, Shared, Store, Turns, timers};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::ids::IdGenerator;
@@ -124,6 +125,7 @@ impl Store {
             walks: Walks::default(),
             next_due: AtomicI64::new(i64::MAX),
             due_changed: Notify::new(),
+            turns: Turns::default(),
             commits: AtomicU64::new(0),
             last_event: watch::Sender::new(stored.last_event),
             commits_allowed: AtomicU64::new(u64::MAX),
@@ -131,9 +133,18 @@ impl Store {
         let readers = Arc::new(Readers::of(&file, config.limits.readers));
         let ids = id_generator(&mut conn, config, stored.id_position).await?;
         let marks = Marks { ids, last_event: stored.last_event };
-        let pruned_at_event = marks.last_event;
-        let mut writer =
-            Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire, stands_open: false };
+        // As if it had gone on: a daemon that restarts often prunes as often as any other.
+        let pruned_at_event = marks.last_event - marks.last_event % events_between_prunings(config);
+        let mut writer = Writer {
+            conn,
+            opening,
+            shared: Arc::clone(&shared),
+            marks,
+            pruned_at_event,
+            retries: Retries::default(),
+            fire,
+            stands_open: false,
+        };
         writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
         let (queue, requests) = mpsc::channel(config.limits.queue);
         start(writer, requests)?;
@@ -214,7 +225,7 @@ impl Opening {
         self.options.connect().await
     }
 
-    /// Forgets the oldest events and tombstones beyond their bounds and expired client tokens; hands free pages back.
+    /// Forgets the oldest events, tombstones and tasks beyond their bounds and expired client tokens; hands free pages back.
     pub(super) async fn prune(&self, conn: &mut Conn, shared: &Shared, last_event: i64) -> Result<(), sqlx::Error> {
         let limits = &shared.config.limits;
         let token_ms = shared.config.fidelity.token_hours.saturating_mul(3_600_000);
@@ -227,6 +238,14 @@ impl Opening {
             .bind(shared.clock.now().plus_millis(-token_ms))
             .execute(&mut *conn)
             .await?;
+        sqlx::query(
+            "DELETE FROM tasks WHERE task_status <> 'Processing' AND finish_time < (
+                 SELECT finish_time FROM tasks WHERE task_status <> 'Processing'
+                 ORDER BY finish_time DESC LIMIT 1 OFFSET $1)",
+        )
+        .bind(limits.tombstones)
+        .execute(&mut *conn)
+        .await?;
         let accounts: Vec<String> =
             sqlx::query_scalar("SELECT DISTINCT account_id FROM tombstones").fetch_all(&mut *conn).await?;
         for account_id in &accounts {

@@ -1,6 +1,7 @@
 //! The levers of a test bench: faults, locks, lag and the log of requests, through the router and through the socket.
 
 mod cli;
+mod clock;
 mod endings;
 mod faults;
 mod lag;

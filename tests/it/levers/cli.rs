@@ -52,6 +52,24 @@ fn every_lever_is_a_command() {
 }
 
 #[test]
+fn the_clock_is_moved_by_commands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _daemon = Daemon::start(folder.path(), &[("SNAPSHOTD_CLOCK__MODE", "manual")]);
+    let run = |arguments: &str| run(folder.path(), &arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!(run("clock show --limit 3").1["now"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(run("clock advance 1h30m").1["to"], "2026-01-01T01:30:00.000Z");
+    assert_eq!(run("clock advance --to 2026-03-01T00:00:00Z").1["to"], "2026-03-01T00:00:00.000Z");
+    assert_eq!(run("clock set scaled --factor 60").1["factor"], 60.0);
+    assert_eq!(run("clock freeze").1["mode"], "manual");
+    assert_eq!(run("clock thaw").1["mode"], "scaled");
+    assert_eq!(run("clock set system").1["mode"], "system");
+    assert_eq!(run("clock next"), (false, json!({"error": "nothing is to come"})));
+    for wrong in ["clock advance", "clock advance 1d --to 2026-03-01T00:00:00Z", "clock set fast", "clock set scaled"] {
+        assert!(!run(wrong).0, "{wrong}");
+    }
+}
+
+#[test]
 fn what_a_rule_holds_ends_when_the_rule_expires() {
     let folder = tempfile::tempdir().expect("a folder");
     furnish(folder.path(), &[DISK.to_owned()]);

@@ -64,6 +64,14 @@ impl Daemon {
         Connection(BufReader::new(stream))
     }
 
+    /// Bytes of memory that it has.
+    pub fn memory(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("how much");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         let mut child = self.child.take().expect("it runs");
