@@ -69,7 +69,7 @@ fn a_month(connection: &mut Connection, disks: &[String], number: usize) {
             ok(connection, "CreateSnapshot", &[("DiskId", disk), ("ClientToken", &token), ("RetentionDays", "20")]);
         let id = made["SnapshotId"].as_str().expect("an id");
         advance(connection, "1h");
-        let level = if number % 2 == 0 { "PL1" } else { "PL2" };
+        let level = if number.is_multiple_of(2) { "PL1" } else { "PL2" };
         ok(connection, "ModifyDiskSpec", &[("DiskId", disk), ("PerformanceLevel", level)]);
         let lock = json!({"resource": id, "expires_ms": 60_000}).to_string();
         assert_eq!(connection.lever("POST", "/locks", &lock).expect("an answer").status, 201);
@@ -108,7 +108,7 @@ fn soak(years: usize) {
         assert!(grown < 24, "{grown} MiB more after another half of a year");
         let memory = daemon.memory() / MIB;
         drop(connection);
-        if year % 2 == 0 {
+        if year.is_multiple_of(2) {
             daemon.kill();
             daemon = Daemon::start(folder.path(), &SETTINGS);
         }
