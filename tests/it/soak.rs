@@ -11,14 +11,14 @@ use crate::support::{OTHER_REGION, REGION, database, invariants};
 const DISKS: usize = 3;
 const EVENTS: usize = 1_000;
 const TOMBSTONES: usize = 300;
-const REQUESTS: usize = 100;
+const REQUESTS: usize = 50;
 const SETTINGS: [(&str, &str); 6] = [
     ("SNAPSHOTD_CLOCK__MODE", "manual"),
     ("SNAPSHOTD_SEED__IDS", "42"),
     ("SNAPSHOTD_LOG__LEVEL", "off"),
     ("SNAPSHOTD_LIMITS__EVENTS", "1000"),
     ("SNAPSHOTD_LIMITS__TOMBSTONES", "300"),
-    ("SNAPSHOTD_ADMIN__REQUESTS", "100"),
+    ("SNAPSHOTD_ADMIN__REQUESTS", "50"),
 ];
 const MIB: u64 = 1_024 * 1_024;
 
