@@ -11,14 +11,14 @@ use crate::support::{OTHER_REGION, REGION, database, invariants};
 const DISKS: usize = 3;
 const EVENTS: usize = 1_000;
 const TOMBSTONES: usize = 300;
-const REQUESTS: usize = 100;
+const REQUESTS: usize = 50;
 const SETTINGS: [(&str, &str); 6] = [
     ("SNAPSHOTD_CLOCK__MODE", "manual"),
     ("SNAPSHOTD_SEED__IDS", "42"),
     ("SNAPSHOTD_LOG__LEVEL", "off"),
     ("SNAPSHOTD_LIMITS__EVENTS", "1000"),
     ("SNAPSHOTD_LIMITS__TOMBSTONES", "300"),
-    ("SNAPSHOTD_ADMIN__REQUESTS", "100"),
+    ("SNAPSHOTD_ADMIN__REQUESTS", "50"),
 ];
 const MIB: u64 = 1_024 * 1_024;
 
@@ -69,7 +69,7 @@ fn a_month(connection: &mut Connection, disks: &[String], number: usize) {
             ok(connection, "CreateSnapshot", &[("DiskId", disk), ("ClientToken", &token), ("RetentionDays", "20")]);
         let id = made["SnapshotId"].as_str().expect("an id");
         advance(connection, "1h");
-        let level = if number % 2 == 0 { "PL1" } else { "PL2" };
+        let level = if number.is_multiple_of(2) { "PL1" } else { "PL2" };
         ok(connection, "ModifyDiskSpec", &[("DiskId", disk), ("PerformanceLevel", level)]);
         let lock = json!({"resource": id, "expires_ms": 60_000}).to_string();
         assert_eq!(connection.lever("POST", "/locks", &lock).expect("an answer").status, 201);
@@ -108,7 +108,7 @@ fn soak(years: usize) {
         assert!(grown < 24, "{grown} MiB more after another half of a year");
         let memory = daemon.memory() / MIB;
         drop(connection);
-        if year % 2 == 0 {
+        if year.is_multiple_of(2) {
             daemon.kill();
             daemon = Daemon::start(folder.path(), &SETTINGS);
         }
