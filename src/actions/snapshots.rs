@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use crate::actions::snapshot_copies::ARCHIVE;
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
 use crate::api::common::{
-    Empty, Tag, check_given, check_kms_key, check_one_of, check_snapshot_service, check_tag_quota, deleted_already,
-    is_description, is_name, is_resource_group, tags_to_set,
+    Empty, Tag, check_given, check_kms_key, check_one_of, check_snapshot_service, check_tag_quota, check_unlocked,
+    deleted_already, is_description, is_name, is_resource_group, tags_to_set,
 };
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
-use crate::store::disks::{self, Examined};
+use crate::store::disks::{self, Examined, changes};
 use crate::store::row_locks::RowLocks;
 use crate::store::snapshots::{self, Referenced, Snapshot};
 use crate::store::tags::{self, ResourceType, Tagged};
@@ -67,6 +67,10 @@ impl Action for CreateSnapshot {
         if self.instant_access_retention_days.is_some_and(|days| !(1..=65_535).contains(&days)) {
             return Err(fault("InvalidInstantAccessRetentionDays.Malformed"));
         }
+        // Documented: one or the other makes a snapshot that is usable at once.
+        if self.category.is_some() && self.instant_access == Some(true) {
+            return Err(fault("InvalidCategoryAndInstantAccess.Malformed"));
+        }
         tags_to_set(&self.tag).map(drop)
     }
 
@@ -78,12 +82,13 @@ impl Action for CreateSnapshot {
         // Checks
         check_snapshot_service(tx).await?;
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
-            return Err(fault("InvalidDiskId.NotFound"));
+            return Err(fault(not_found(&self.disk_id)));
         };
-        if found.is_held_exclusively() {
-            return Err(fault("Operation.Conflict"));
-        }
+        check_free(tx, &found).await?;
         may_be_snapshotted(tx, &found)?;
+        if found.has_encrypted_copies_under_way() {
+            return Err(fault("InvalidOperation.UnfinishedEncryptedSnapshotCopy"));
+        }
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;
         // Effect
@@ -167,6 +172,23 @@ pub fn serial_number(digits: &str) -> String {
     format!("{}-{}-{}", &digits[..5], &digits[5..14], &digits[14..])
 }
 
+/// The code for a disk that is not there: volumes, which were shared among instances, are told apart by their ids.
+fn not_found(disk_id: &str) -> &'static str {
+    if disk_id.starts_with("v-") { "InvalidVolumeId.NotFound" } else { "InvalidDiskId.NotFound" }
+}
+
+/// No task and no operator has the disk for itself.
+///
+/// # Errors
+/// `IncorrectDiskStatus.Transferring` where it is becoming one of another kind, else `Operation.Conflict`.
+pub async fn check_free(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    if !found.is_held_exclusively() {
+        return Ok(());
+    }
+    let is_transferring = changes::spec_tasks(tx, &found.disk).await?.processing_of_disk > 0;
+    Err(fault(if is_transferring { "IncorrectDiskStatus.Transferring" } else { "Operation.Conflict" }))
+}
+
 /// The disk is in a state to be snapshotted and within its quotas.
 ///
 /// # Errors
@@ -184,6 +206,7 @@ pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
 /// # Errors
 /// Some of [`may_be_snapshotted`].
 pub fn check_disk_state(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    check_unlocked(found.is_locked())?;
     let disk = &found.disk;
     if disk.category.starts_with("elastic_ephemeral_disk") {
         return Err(fault("DiskCategory.OperationNotSupported"));
@@ -202,7 +225,7 @@ pub fn check_disk_state(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
             return Err(fault("IncorrectInstanceStatus"));
         }
     }
-    Ok(())
+    if found.waits_for_start() { Err(fault("IncorrectDiskStatus.Invalid")) } else { Ok(()) }
 }
 
 /// Not too many snapshots of the disk are being made (decision 11).
@@ -220,6 +243,17 @@ pub fn check_unfinished(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
         return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
     }
     check_kms_key(tx, &disk.kms_key_id)
+}
+
+/// Documented: what was made before 2013-07-15 is of a kind that no image, disk or copy is made from and no disk goes back to.
+const OLDEST_SNAPSHOT: Timestamp = Timestamp::from_millis(1_373_846_400_000);
+
+/// The snapshot is not of the kind that is of no use any more.
+///
+/// # Errors
+/// 403 `InvalidSnapshot.TooOld`.
+pub fn check_age(snapshot: &Snapshot) -> Result<(), Fault> {
+    if snapshot.creation_time < OLDEST_SNAPSHOT { Err(fault("InvalidSnapshot.TooOld")) } else { Ok(()) }
 }
 
 /// Deletes a snapshot; with Force also one that disks were made from. One that is still being made is cancelled.
@@ -246,6 +280,9 @@ impl Action for DeleteSnapshot {
             return deleted_already(tx, &self.snapshot_id, choice, "InvalidSnapshotId.NotFound").await;
         };
         may_be_deleted(&found, self.force)?;
+        if found.snapshot.is_before_its_cut(tx.now) {
+            return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
+        }
         // Effect: guarded, a row changed meanwhile is a refusal and never an overwrite
         if snapshots::delete(tx, &found, "call").await? { Ok(Empty {}) } else { Err(fault("Operation.Conflict")) }
     }
@@ -325,6 +362,9 @@ impl Action for ModifySnapshotAttribute {
             return Err(fault("Operation.Conflict"));
         }
         let mut snapshot = found.snapshot;
+        if snapshot.is_before_its_cut(tx.now) {
+            return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
+        }
         if !snapshot.is_accomplished() {
             return Err(fault("InvalidSnapshotId.NotReady"));
         }

@@ -7,6 +7,7 @@ mod guard;
 mod info;
 pub mod lag;
 pub mod locks;
+pub mod operation_locks;
 pub mod requests;
 
 use std::sync::Arc;
@@ -49,6 +50,8 @@ fn levers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(faults::show, faults::remove))
         .routes(routes!(locks::list, locks::hold, locks::release_all))
         .routes(routes!(locks::release))
+        .routes(routes!(operation_locks::list, operation_locks::set, operation_locks::clear))
+        .routes(routes!(operation_locks::remove))
         .routes(routes!(lag::list, lag::set, lag::clear))
         .routes(routes!(requests::list, requests::clear));
     OpenApiRouter::with_openapi(Description::openapi()).nest(PATH, levers)

@@ -280,6 +280,14 @@ pub async fn check_snapshot_service(tx: &mut Tx<'_>) -> Result<(), Fault> {
     Err(fault("InvalidAccountStatus.SnapshotServiceUnavailable"))
 }
 
+/// Refuses to touch an instance that is locked for security, and a disk that such an instance has (decision 160).
+///
+/// # Errors
+/// `InstanceLockedForSecurity`.
+pub fn check_unlocked(is_locked: bool) -> Result<(), Fault> {
+    if is_locked { Err(fault("InstanceLockedForSecurity")) } else { Ok(()) }
+}
+
 /// Whether this may be the id of a resource group: those are another product, so any is taken as given (decision 95).
 #[must_use]
 pub fn is_resource_group(id: &str) -> bool {

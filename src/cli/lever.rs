@@ -3,6 +3,7 @@
 mod faults;
 mod lag;
 mod locks;
+mod operation_locks;
 mod requests;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ pub enum Lever {
     #[command(subcommand)]
     Locks(locks::Locks),
     #[command(subcommand)]
+    OperationLocks(operation_locks::OperationLocks),
+    #[command(subcommand)]
     Lag(lag::Lag),
     #[command(subcommand)]
     Requests(requests::Requests),
@@ -48,6 +51,7 @@ impl Lever {
             Self::Info => (Method::GET, "/info".to_owned(), None),
             Self::Faults(faults) => faults.request(),
             Self::Locks(locks) => locks.request(),
+            Self::OperationLocks(locks) => locks.request(),
             Self::Lag(lag) => lag.request(),
             Self::Requests(requests) => requests.request(),
         }

@@ -28,6 +28,7 @@ mod locks;
 mod model;
 mod negatives;
 mod neighbours;
+mod older;
 mod policy_associations;
 mod regions;
 mod schedules;

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hold_while_rewritten;
+use crate::actions::snapshots::check_age;
 use crate::actions::tasks::{Progress, ProgressSet};
 use crate::api::action::Action;
-use crate::api::common::{Empty, check_kms_key, check_snapshot_service};
+use crate::api::common::{Empty, check_kms_key, check_snapshot_service, check_unlocked};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
@@ -147,6 +148,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
     if source.snapshot.is_archived() {
         return Err(fault("OperationDenied"));
     }
+    check_age(&source.snapshot)?;
     may_be_reset(&found)?;
     check_kms_key(tx, &found.disk.kms_key_id)?;
     if !source.snapshot.is_accomplished() {
@@ -156,6 +158,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
 }
 
 fn may_be_reset(found: &Examined) -> Result<(), Fault> {
+    check_unlocked(found.is_locked())?;
     if !matches!(found.disk.status.as_str(), "In_use" | "Available") {
         return Err(fault("IncorrectDiskStatus"));
     }
