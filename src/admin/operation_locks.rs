@@ -46,6 +46,7 @@ impl From<OperationLock> for InstanceLock {
 
 /// Which locks of an instance are meant.
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Which {
     /// Those for this reason; absent for all.

@@ -55,7 +55,12 @@ async fn a_missing_region_is_told_where_that_is_switched_on_and_a_table_has_a_co
         ("CancelTask", vec![("TaskId", "t-none")], 400, "MissingParameter"),
         ("ModifyImageAttribute", [&image[..], &[("Description", "text")]].concat(), 400, "MissingParameter"),
         ("DescribeImageSharePermission", image.clone(), 400, "MissingParameter"),
-        ("ModifyImageSharePermission", image, 400, "MissingParameter"),
+        (
+            "ModifyImageSharePermission",
+            [&image[..], &[("AddAccount.1", "1000000000000002")]].concat(),
+            400,
+            "MissingParameter",
+        ),
     ];
     for (action, params, status, code) in cases {
         let answer = app.refused(action, &params, status, code).await;
