@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::actions::instances::check_key_pair;
 use crate::api::action::{Action, Entry, write};
-use crate::api::common::{Empty, check_kms_key, check_unlocked};
+use crate::api::common::{Empty, check_kms_key, check_unlocked, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes::{self, History};
 use crate::store::disks::{self, Disk, Examined};
@@ -30,10 +30,10 @@ pub async fn ready_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<instan
 }
 
 /// As [`ready_instance`], if it is not locked either.
-async fn unlocked_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance, Fault> {
+async fn unlocked_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<instances::Examined, Fault> {
     let found = ready_instance(tx, instance_id).await?;
-    check_unlocked(found.is_locked())?;
-    Ok(found.instance)
+    check_unlocked(found.lock())?;
+    Ok(found)
 }
 
 /// Device letters after the one of the system disk.
@@ -100,7 +100,9 @@ impl Action for AttachDisk {
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
             return Err(fault("InvalidDiskId.NotFound"));
         };
-        let instance = unlocked_instance(tx, &self.instance_id).await?;
+        let host = unlocked_instance(tx, &self.instance_id).await?;
+        check_unlocked_and_paid(host.lock())?;
+        let instance = host.instance;
         self.may_be_attached(&found, &instance)?;
         self.may_come_here(tx, &found.disk).await?;
         check_kms_key(tx, &found.disk.kms_key_id)?;
@@ -250,7 +252,7 @@ impl Action for DetachDisk {
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
             return Err(fault("InvalidDiskId.NotFound"));
         };
-        let instance = unlocked_instance(tx, &self.instance_id).await?;
+        let instance = unlocked_instance(tx, &self.instance_id).await?.instance;
         let attachments = disks::attachments_of(tx, &[&self.disk_id]).await?;
         if attachments.is_empty() {
             return Err(fault("InvalidDisk.AlreadyDetached"));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::actions::instances::{check_key_pair, is_password};
 use crate::actions::snapshots::check_age;
 use crate::api::action::{Action, Entry, write, write_once};
-use crate::api::common::{Empty, check_given, check_kms_key, check_one_of, check_unlocked};
+use crate::api::common::{Empty, check_given, check_kms_key, check_one_of, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes;
 use crate::store::disks::{self, Examined};
@@ -103,7 +103,7 @@ fn check_strategy(strategy: Option<&str>) -> Result<(), Fault> {
 }
 
 fn may_be_reinitialised(found: &Examined) -> Result<(), Fault> {
-    check_unlocked(found.is_locked())?;
+    check_unlocked_and_paid(found.lock())?;
     if found.disk.is_ephemeral() {
         return Err(fault("DiskCategory.OperationNotSupported"));
     }

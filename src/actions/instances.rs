@@ -47,8 +47,14 @@ async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance, Fault> {
     let Some(found) = instances::find(tx, instance_id).await? else {
         return Err(fault("InvalidInstanceId.NotFound"));
     };
-    check_unlocked(found.is_locked())?;
+    check_unlocked(found.lock())?;
     if found.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found.instance) }
+}
+
+/// As [`find`], if it is paid for, else refused with `unpaid`.
+async fn find_paid(tx: &mut Tx<'_>, instance_id: &str, unpaid: &'static str) -> Result<Instance, Fault> {
+    let is_unpaid = instances::find(tx, instance_id).await?.is_some_and(|found| found.lock() == Some("financial"));
+    if is_unpaid { Err(fault(unpaid)) } else { find(tx, instance_id).await }
 }
 
 /// Starts an instance that is Stopped.
@@ -70,7 +76,7 @@ impl Action for StartInstance {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
-        let instance = find(tx, &self.instance_id).await?;
+        let instance = find_paid(tx, &self.instance_id, "InstanceExpired").await?;
         match instance.status.as_str() {
             "Stopped" => {}
             "Pending" => return Err(fault("InstanceNotReady")),
@@ -117,7 +123,7 @@ impl Action for StopInstance {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        let instance = find(tx, &self.instance_id).await?;
+        let instance = find_paid(tx, &self.instance_id, "InstanceExpiredOrInArrears").await?;
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }

@@ -206,7 +206,7 @@ pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
 /// # Errors
 /// Some of [`may_be_snapshotted`].
 pub fn check_disk_state(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    check_unlocked(found.is_locked())?;
+    check_unlocked(found.lock())?;
     let disk = &found.disk;
     if disk.category.starts_with("elastic_ephemeral_disk") {
         return Err(fault("DiskCategory.OperationNotSupported"));

@@ -9,6 +9,7 @@ pub mod lag;
 pub mod locks;
 pub mod operation_locks;
 pub mod requests;
+pub mod standing;
 
 use std::sync::Arc;
 
@@ -52,6 +53,8 @@ fn levers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(locks::release))
         .routes(routes!(operation_locks::list, operation_locks::set, operation_locks::clear))
         .routes(routes!(operation_locks::remove))
+        .routes(routes!(standing::list))
+        .routes(routes!(standing::set))
         .routes(routes!(lag::list, lag::set, lag::clear))
         .routes(routes!(requests::list, requests::clear));
     OpenApiRouter::with_openapi(Description::openapi()).nest(PATH, levers)

@@ -25,8 +25,8 @@ use crate::store::tx::{Context, Tx};
 pub struct InstanceLock {
     /// The id of an instance.
     pub instance: String,
-    /// security, financial, recycling, dedicatedhostfinancial or refunded. Only security forbids calls:
-    /// InstanceLockedForSecurity; all are shown.
+    /// security, financial, recycling, dedicatedhostfinancial or refunded. The first two forbid calls, with
+    /// InstanceLockedForSecurity and InstanceExpiredOrInArrears; all are shown.
     #[serde(default = "security")]
     pub reason: String,
     /// What the owner of the instance reads.

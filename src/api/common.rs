@@ -269,11 +269,22 @@ pub fn check_kms_key(tx: &Tx<'_>, kms_key_id: &str) -> Result<(), Fault> {
     }
 }
 
-/// Refuses what needs the snapshot service as long as the caller's account has not opened it (decision 30).
+/// Refuses what costs money as long as the caller's account is in arrears (decision 179).
 ///
 /// # Errors
-/// 403 `InvalidAccountStatus.SnapshotServiceUnavailable`.
+/// `InvalidAccountStatus.NotEnoughBalance`.
+pub fn check_balance(tx: &Tx<'_>) -> Result<(), Fault> {
+    let is_in_arrears = tx.levers().arrears.has(tx.account_id());
+    if is_in_arrears { Err(fault("InvalidAccountStatus.NotEnoughBalance")) } else { Ok(()) }
+}
+
+/// Refuses what needs the snapshot service as long as the caller's account has not opened it (decision 30) or does not
+/// pay for it.
+///
+/// # Errors
+/// 403 `InvalidAccountStatus.SnapshotServiceUnavailable`, `InvalidAccountStatus.NotEnoughBalance`.
 pub async fn check_snapshot_service(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    check_balance(tx)?;
     if tx.config().fidelity.snapshot_service_open || snapshot_services::is_open(tx).await? {
         return Ok(());
     }
@@ -284,8 +295,17 @@ pub async fn check_snapshot_service(tx: &mut Tx<'_>) -> Result<(), Fault> {
 ///
 /// # Errors
 /// `InstanceLockedForSecurity`.
-pub fn check_unlocked(is_locked: bool) -> Result<(), Fault> {
-    if is_locked { Err(fault("InstanceLockedForSecurity")) } else { Ok(()) }
+pub fn check_unlocked(lock: Option<&str>) -> Result<(), Fault> {
+    if lock == Some("security") { Err(fault("InstanceLockedForSecurity")) } else { Ok(()) }
+}
+
+/// As [`check_unlocked`], also for one that is not paid for.
+///
+/// # Errors
+/// `InstanceLockedForSecurity`, `InstanceExpiredOrInArrears`.
+pub fn check_unlocked_and_paid(lock: Option<&str>) -> Result<(), Fault> {
+    check_unlocked(lock)?;
+    if lock == Some("financial") { Err(fault("InstanceExpiredOrInArrears")) } else { Ok(()) }
 }
 
 /// Whether this may be the id of a resource group: those are another product, so any is taken as given (decision 95).

@@ -5,6 +5,7 @@ mod lag;
 mod locks;
 mod operation_locks;
 mod requests;
+mod standing;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ pub enum Lever {
     #[command(subcommand)]
     OperationLocks(operation_locks::OperationLocks),
     #[command(subcommand)]
+    Standing(standing::Standing),
+    #[command(subcommand)]
     Lag(lag::Lag),
     #[command(subcommand)]
     Requests(requests::Requests),
@@ -52,6 +55,7 @@ impl Lever {
             Self::Faults(faults) => faults.request(),
             Self::Locks(locks) => locks.request(),
             Self::OperationLocks(locks) => locks.request(),
+            Self::Standing(standing) => standing.request(),
             Self::Lag(lag) => lag.request(),
             Self::Requests(requests) => requests.request(),
         }

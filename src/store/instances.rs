@@ -9,7 +9,7 @@ use super::tombstones::bury;
 use super::tx::Tx;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::{held_at_all, locked_for_security};
+use crate::{held_at_all, strictest_lock};
 
 /// An instance as stored.
 #[derive(Clone, Debug, FromRow)]
@@ -59,7 +59,7 @@ pub struct Examined {
     #[sqlx(flatten)]
     pub instance: Instance,
     held: i64,
-    locked: i64,
+    lock: Option<String>,
 }
 
 impl Examined {
@@ -68,10 +68,10 @@ impl Examined {
         self.held != 0
     }
 
-    /// Locked for security.
+    /// The reason of the strictest operation lock that forbids anything.
     #[must_use]
-    pub fn is_locked(&self) -> bool {
-        self.locked != 0
+    pub fn lock(&self) -> Option<&str> {
+        self.lock.as_deref()
     }
 }
 
@@ -88,8 +88,8 @@ pub async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Option<Examined>
         "SELECT instances.*, ",
         held_at_all!("instances.instance_id"),
         " AS held, ",
-        locked_for_security!("instances.instance_id"),
-        " AS locked FROM instances WHERE instance_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
+        strictest_lock!("o.instance_id = instances.instance_id"),
+        " AS lock FROM instances WHERE instance_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
     ))
     .bind(instance_id)
     .bind(account_id)

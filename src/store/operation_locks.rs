@@ -14,15 +14,16 @@ pub struct OperationLock {
     pub lock_msg: String,
 }
 
-/// A condition: 1 when the instance is locked for security.
+/// An expression: the lock of an instance that forbids most, of those that forbid anything; NULL for none.
 ///
-/// `id` is an SQL expression, never input.
+/// `of` is an SQL condition on `o`, never input.
 #[macro_export]
-macro_rules! locked_for_security {
-    ($id:literal) => {
+macro_rules! strictest_lock {
+    ($of:literal) => {
         concat!(
-            "EXISTS (SELECT 1 FROM operation_locks o WHERE o.lock_reason = 'security' AND o.instance_id = ",
-            $id,
+            "(SELECT MAX(o.lock_reason) FROM operation_locks o
+              WHERE o.lock_reason IN ('financial', 'security') AND ",
+            $of,
             ")"
         )
     };

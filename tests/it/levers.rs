@@ -5,7 +5,6 @@ mod endings;
 mod faults;
 mod lag;
 mod locks;
-mod operation_locks;
 mod requests;
 
 use axum::body::Body;

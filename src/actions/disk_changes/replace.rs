@@ -8,7 +8,7 @@ use crate::actions::disks::{release, sizes};
 use crate::actions::images::{ARCHITECTURES, platform};
 use crate::actions::instances::{check_key_pair, default_host_name, encryption, inherited_key, is_password};
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{check_given, check_kms_key, check_one_of, check_unlocked};
+use crate::api::common::{check_given, check_kms_key, check_one_of, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::{self, Disk, Examined, changes};
@@ -151,7 +151,7 @@ async fn stopped_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance
     let Some(found) = instances::find(tx, instance_id).await? else {
         return Err(fault("InvalidInstanceId.NotFound"));
     };
-    check_unlocked(found.is_locked())?;
+    check_unlocked_and_paid(found.lock())?;
     if found.is_held() {
         return Err(fault("Operation.Conflict"));
     }

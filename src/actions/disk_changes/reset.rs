@@ -6,7 +6,7 @@ use super::hold_while_rewritten;
 use crate::actions::snapshots::check_age;
 use crate::actions::tasks::{Progress, ProgressSet};
 use crate::api::action::Action;
-use crate::api::common::{Empty, check_kms_key, check_snapshot_service, check_unlocked};
+use crate::api::common::{Empty, check_kms_key, check_snapshot_service, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
@@ -158,7 +158,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
 }
 
 fn may_be_reset(found: &Examined) -> Result<(), Fault> {
-    check_unlocked(found.is_locked())?;
+    check_unlocked_and_paid(found.lock())?;
     if !matches!(found.disk.status.as_str(), "In_use" | "Available") {
         return Err(fault("IncorrectDiskStatus"));
     }

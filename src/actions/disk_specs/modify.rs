@@ -133,6 +133,9 @@ impl PerformanceControlOptions {
 
 /// The disk is of a kind and in a state to be modified.
 async fn may_be_modified(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    if found.lock() == Some("financial") {
+        return Err(fault("InstanceExpiredOrInArrears"));
+    }
     let disk = &found.disk;
     if disk.is_ephemeral() {
         return Err(fault("OperationDenied"));

@@ -8,7 +8,7 @@ use crate::actions::disk_attachments;
 use crate::actions::snapshots::check_age;
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{
-    Tag, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, is_name,
+    Tag, check_balance, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, is_name,
     is_resource_group, tags_to_set,
 };
 use crate::faults::{Fault, fault};
@@ -137,6 +137,7 @@ impl Action for CreateDisk {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
         // Checks
+        check_balance(tx)?;
         if self.snapshot_id.is_some() {
             check_snapshot_service(tx).await?;
         }

@@ -9,7 +9,8 @@ use super::address;
 use super::disk_params::{self, DataDisk, SystemDisk};
 use super::plans::{self, DiskPlan};
 use crate::api::common::{
-    Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, is_resource_group, tags_to_set,
+    Tag, check_balance, check_given, check_one_of, check_tag_quota, is_description, is_name, is_resource_group,
+    tags_to_set,
 };
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -112,6 +113,7 @@ impl Launch<'_> {
     /// # Errors
     /// The documented codes of images, zones, snapshots, disks, tags and addresses.
     pub async fn plan(&self, tx: &mut Tx<'_>) -> Result<Planned, Fault> {
+        check_balance(tx)?;
         let image = self.image(tx).await?;
         let region = tx.region_of(Some(image.region_id.as_str()).filter(|_| !image.is_public()));
         let zone_id = match self.zone_id {

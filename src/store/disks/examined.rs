@@ -22,7 +22,7 @@ pub struct Examined {
     pub unfinished_snapshots: i64,
     held: i64,
     held_exclusively: i64,
-    locked: i64,
+    lock: Option<String>,
     unstarted: i64,
     encrypted_copies: i64,
 }
@@ -40,10 +40,10 @@ impl Examined {
         self.held_exclusively != 0
     }
 
-    /// An instance that has it is locked for security.
+    /// The reason of the strictest operation lock that forbids anything, of the instances that have it.
     #[must_use]
-    pub fn is_locked(&self) -> bool {
-        self.locked != 0
+    pub fn lock(&self) -> Option<&str> {
+        self.lock.as_deref()
     }
 
     /// It was given to its instance while that was Stopped, and the instance has not been started since.
@@ -77,9 +77,11 @@ macro_rules! examine {
             " AS held, ",
             $crate::held_exclusively!("disks.disk_id"),
             " AS held_exclusively,
-                 EXISTS (SELECT 1 FROM disk_attachments a WHERE a.disk_id = disks.disk_id AND ",
-            $crate::locked_for_security!("a.instance_id"),
-            ") AS locked,
+                 ",
+            $crate::strictest_lock!(
+                "o.instance_id IN (SELECT a.instance_id FROM disk_attachments a WHERE a.disk_id = disks.disk_id)"
+            ),
+            " AS lock,
                  EXISTS (SELECT 1 FROM disk_histories h WHERE h.disk_id = disks.disk_id
                      AND h.attached_stopped_at >= disks.attached_time AND h.attached_stopped_at > i.start_time) AS unstarted,
                  EXISTS (SELECT 1 FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.status = 'progressing'

@@ -1,4 +1,4 @@
-//! Operation locks of instances, set from outside.
+//! Operation locks of instances and accounts in arrears, set from outside.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::disk_specs::attached;
 use crate::support::contract::contract;
-use crate::support::{OTHER_KEY, REGION, TestApp};
+use crate::support::{ACCOUNT, OTHER_KEY, OTHER_REGION, REGION, TestApp};
 
 const CODE: &str = "InstanceLockedForSecurity";
 
@@ -55,7 +55,7 @@ async fn an_instance_locked_for_security_refuses_whatever_has_the_code() {
 }
 
 #[tokio::test]
-async fn locks_are_shown_and_looked_for_and_only_those_for_security_forbid() {
+async fn locks_are_shown_and_looked_for_and_those_for_security_forbid() {
     let mut app = TestApp::new().await;
     let (disk, instance) = attached(&app, "Running", |_| {}).await;
     let (other_disk, _) = attached(&app, "Running", |_| {}).await;
@@ -102,4 +102,85 @@ async fn a_lock_leaves_with_its_instance_and_what_is_none_is_refused() {
     app.ok("DeleteInstance", &[("InstanceId", &instance)]).await;
     assert_eq!(app.lever("GET", "/operation-locks", "").await.1, json!([]));
     assert_eq!(app.lever("DELETE", "/operation-locks", "").await, (200, json!({"removed": 0})));
+}
+
+#[tokio::test]
+async fn an_instance_that_is_not_paid_for_is_neither_stopped_nor_started_nor_changed() {
+    let app = TestApp::new().await;
+    let (disk, instance) = attached(&app, "Stopped", |_| {}).await;
+    let snapshot = app.accomplished_snapshot(&disk).await;
+    let free = app.disk_with(|_| {}).await;
+    lock(&app, &instance, "financial").await;
+    let (of, on) = (("DiskId", disk.as_str()), ("InstanceId", instance.as_str()));
+    let pair = [("Disk.1.DiskId", disk.as_str()), ("Disk.1.SnapshotId", snapshot.as_str())];
+    let before = app.dump().await;
+    for (action, params) in [
+        ("AttachDisk", vec![("DiskId", free.as_str()), on]),
+        ("ModifyDiskSpec", vec![of, ("DiskCategory", "cloud_auto")]),
+        ("ReInitDisk", vec![of]),
+        ("ReplaceSystemDisk", vec![on, ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd")]),
+        ("ResetDisk", vec![of, ("SnapshotId", &snapshot)]),
+        ("ResetDisks", pair.to_vec()),
+        ("ResizeDisk", vec![of, ("NewSize", "50")]),
+        ("StopInstance", vec![on]),
+    ] {
+        app.refused(action, &params, 403, "InstanceExpiredOrInArrears").await;
+    }
+    app.refused("StartInstance", &[on], 403, "InstanceExpired").await;
+    assert_eq!(app.dump().await, before);
+    app.ok("CreateSnapshot", &[of]).await;
+    app.ok("DetachDisk", &[of, on]).await;
+}
+
+#[tokio::test]
+async fn an_account_in_arrears_is_given_nothing_that_costs_money() {
+    let app = TestApp::new().await;
+    let (disk, _) = attached(&app, "Stopped", |_| {}).await;
+    let snapshot = app.accomplished_snapshot(&disk).await;
+    let policy = [("TimePoints", "[1]"), ("RepeatWeekdays", "[1]"), ("RetentionDays", "1")];
+    let made =
+        crate::support::answer::text(&app.ok("CreateAutoSnapshotPolicy", &policy).await, "/AutoSnapshotPolicyId");
+    let path = format!("/accounts/{ACCOUNT}/standing");
+    assert_eq!(app.lever("PUT", &path, r#"{"in_arrears": true}"#).await.0, 200);
+    assert_eq!(app.lever("PUT", "/accounts/1/standing", r#"{"in_arrears": true}"#).await.0, 404);
+    let (_, list) = app.lever("GET", "/accounts/standing", "").await;
+    assert_eq!(list[0], json!({"account": ACCOUNT, "in_arrears": true}));
+    let (of, from) = (("DiskId", disk.as_str()), ("SnapshotId", snapshot.as_str()));
+    let pair = [("Disk.1.DiskId", disk.as_str()), ("Disk.1.SnapshotId", snapshot.as_str())];
+    let disks = format!("[\"{disk}\"]");
+    let apply = [("autoSnapshotPolicyId", made.as_str()), ("diskIds", disks.as_str())];
+    let copy = [
+        from,
+        ("DestinationRegionId", OTHER_REGION),
+        ("DestinationSnapshotName", "copy"),
+        ("DestinationSnapshotDescription", "a copy"),
+    ];
+    let launch = [("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"), ("InstanceType", "ecs.g7.large")];
+    let create = [("ZoneId", "cn-hangzhou-h"), ("Size", "40"), ("DiskCategory", "cloud_essd")];
+    let cases = [
+        ("ApplyAutoSnapshotPolicy", apply.to_vec()),
+        ("CopySnapshot", copy.to_vec()),
+        ("CreateAutoSnapshotPolicy", policy.to_vec()),
+        ("CreateDisk", create.to_vec()),
+        ("CreateImage", vec![from]),
+        ("CreateInstance", launch.to_vec()),
+        ("CreateSnapshot", vec![of]),
+        ("CreateSnapshotGroup", vec![("DiskId.1", disk.as_str())]),
+        ("ResetDisk", vec![of, from]),
+        ("ResetDisks", pair.to_vec()),
+        ("RunInstances", launch.to_vec()),
+    ];
+    let code = "InvalidAccountStatus.NotEnoughBalance";
+    let documented = contract().refusals.iter().filter(|row| row.code == code && row.is_vendors);
+    let documented: BTreeSet<&str> = documented.map(|row| row.action.as_str()).collect();
+    assert_eq!(cases.iter().map(|(action, _)| *action).collect::<BTreeSet<_>>(), documented);
+    let before = app.dump().await;
+    for (action, params) in &cases {
+        assert_eq!(app.call(action, params).await.code(), code, "{action}");
+    }
+    assert_eq!(app.dump().await, before);
+    app.call_as(OTHER_KEY, "CreateDisk", &create).await.accepted();
+    app.ok("DescribeSnapshots", &[]).await;
+    assert_eq!(app.lever("PUT", &path, r#"{"in_arrears": false}"#).await.0, 200);
+    app.ok("CreateSnapshot", &[of]).await;
 }
