@@ -59,7 +59,10 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
         "raw rusqlite, same statements, 100 a commit with a savepoint each: delete {:.0}/s, create {:.0}/s;",
         raw.delete, raw.create
     );
-    println!("one operation a commit: p50 {:.0} µs\n", raw.alone_micros);
+    println!(
+        "one operation a commit: p50 {:.0} µs a delete, {:.0} µs a create\n",
+        raw.delete_alone_micros, raw.create_alone_micros
+    );
     println!(
         "| call | connections | requests/s | p50 µs | p99 µs | errors | × bare axum | × raw |\n|---|---|---|---|---|---|---|---|"
     );
