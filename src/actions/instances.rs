@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::actions::disks::release;
 use crate::api::action::{Action, Entry, read, write, write_once};
-use crate::api::common::{Empty, check_kms_key, check_unlocked, spelled};
+use crate::api::common::{Empty, IN_ARREARS, check_kms_key, check_paid, check_unlocked, spelled};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -43,18 +43,14 @@ pub static ACTIONS: [Entry; 8] = [
     read::<DescribeInstances>(),
 ];
 
-async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance, Fault> {
+/// The instance, if nothing holds or locks it; `unpaid` is the action's code for one that is not paid for, if it has one.
+async fn find(tx: &mut Tx<'_>, instance_id: &str, unpaid: Option<&'static str>) -> Result<Instance, Fault> {
     let Some(found) = instances::find(tx, instance_id).await? else {
         return Err(fault("InvalidInstanceId.NotFound"));
     };
     check_unlocked(found.lock())?;
+    unpaid.map_or(Ok(()), |code| check_paid(found.lock(), code))?;
     if found.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found.instance) }
-}
-
-/// As [`find`], if it is paid for, else refused with `unpaid`.
-async fn find_paid(tx: &mut Tx<'_>, instance_id: &str, unpaid: &'static str) -> Result<Instance, Fault> {
-    let is_unpaid = instances::find(tx, instance_id).await?.is_some_and(|found| found.lock() == Some("financial"));
-    if is_unpaid { Err(fault(unpaid)) } else { find(tx, instance_id).await }
 }
 
 /// Starts an instance that is Stopped.
@@ -76,7 +72,7 @@ impl Action for StartInstance {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
-        let instance = find_paid(tx, &self.instance_id, "InstanceExpired").await?;
+        let instance = find(tx, &self.instance_id, Some("InstanceExpired")).await?;
         match instance.status.as_str() {
             "Stopped" => {}
             "Pending" => return Err(fault("InstanceNotReady")),
@@ -123,7 +119,7 @@ impl Action for StopInstance {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        let instance = find_paid(tx, &self.instance_id, "InstanceExpiredOrInArrears").await?;
+        let instance = find(tx, &self.instance_id, Some(IN_ARREARS)).await?;
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
@@ -178,7 +174,7 @@ impl Action for RebootInstance {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        let instance = find(tx, &self.instance_id).await?;
+        let instance = find(tx, &self.instance_id, None).await?;
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
@@ -235,7 +231,7 @@ impl Action for DeleteInstance {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
-        let instance = find(tx, &self.instance_id).await?;
+        let instance = find(tx, &self.instance_id, None).await?;
         if bool::from(instance.deletion_protection) {
             let why = "Deletion protection of the instance is on.";
             return Err(fault("InvalidOperation.DeletionProtection").with(why));

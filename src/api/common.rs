@@ -299,13 +299,23 @@ pub fn check_unlocked(lock: Option<&str>) -> Result<(), Fault> {
     if lock == Some("security") { Err(fault("InstanceLockedForSecurity")) } else { Ok(()) }
 }
 
-/// As [`check_unlocked`], also for one that is not paid for.
+/// What most actions call an instance that is not paid for.
+pub const IN_ARREARS: &str = "InstanceExpiredOrInArrears";
+
+/// As [`check_unlocked`], for an instance that is not paid for.
+///
+/// # Errors
+/// `code`.
+pub fn check_paid(lock: Option<&str>, code: &'static str) -> Result<(), Fault> {
+    if lock == Some("financial") { Err(fault(code)) } else { Ok(()) }
+}
+
+/// Both [`check_unlocked`] and [`check_paid`].
 ///
 /// # Errors
 /// `InstanceLockedForSecurity`, `InstanceExpiredOrInArrears`.
 pub fn check_unlocked_and_paid(lock: Option<&str>) -> Result<(), Fault> {
-    check_unlocked(lock)?;
-    if lock == Some("financial") { Err(fault("InstanceExpiredOrInArrears")) } else { Ok(()) }
+    check_unlocked(lock).and_then(|()| check_paid(lock, IN_ARREARS))
 }
 
 /// Whether this may be the id of a resource group: those are another product, so any is taken as given (decision 95).
