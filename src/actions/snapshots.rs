@@ -1,24 +1,27 @@
-//! Snapshots: made, modified and deleted, and described in `describe`; no SQL, no transport.
+//! Snapshots: made, modified and deleted, described in `describe`, what they need of a disk in `state`; no SQL, no transport.
 
 mod describe;
+mod state;
 
 use serde::{Deserialize, Serialize};
 
 use crate::actions::snapshot_copies::ARCHIVE;
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
 use crate::api::common::{
-    Empty, Tag, check_given, check_kms_key, check_one_of, check_snapshot_service, check_tag_quota, check_unlocked,
+    Empty, Tag, check_given, check_one_of, check_snapshot_service, check_tag_quota,
     deleted_already, is_description, is_name, is_resource_group, tags_to_set,
 };
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
-use crate::store::disks::{self, Examined, changes};
+use crate::store::disks::{self, Examined};
 use crate::store::row_locks::RowLocks;
 use crate::store::snapshots::{self, Referenced, Snapshot};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 use describe::DescribeSnapshots;
+use state::not_found;
+pub use state::{check_age, check_disk_state, check_free, check_unfinished, may_be_snapshotted};
 
 pub static ACTIONS: [Entry; 4] = [
     write_once::<CreateSnapshot>(),
@@ -170,90 +173,6 @@ pub fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
 #[must_use]
 pub fn serial_number(digits: &str) -> String {
     format!("{}-{}-{}", &digits[..5], &digits[5..14], &digits[14..])
-}
-
-/// The code for a disk that is not there: volumes, which were shared among instances, are told apart by their ids.
-fn not_found(disk_id: &str) -> &'static str {
-    if disk_id.starts_with("v-") { "InvalidVolumeId.NotFound" } else { "InvalidDiskId.NotFound" }
-}
-
-/// No task and no operator has the disk for itself.
-///
-/// # Errors
-/// `IncorrectDiskStatus.Transferring` where it is becoming one of another kind, else `Operation.Conflict`.
-pub async fn check_free(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    if !found.is_held_exclusively() {
-        return Ok(());
-    }
-    let is_transferring = changes::spec_tasks(tx, &found.disk).await?.processing_of_disk > 0;
-    Err(fault(if is_transferring { "IncorrectDiskStatus.Transferring" } else { "Operation.Conflict" }))
-}
-
-/// The disk is in a state to be snapshotted and within its quotas.
-///
-/// # Errors
-/// The documented codes of CreateSnapshot, those of CreateImage among them.
-pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    check_disk_state(tx, found)?;
-    if found.manual_snapshots >= tx.config().quotas.snapshots_per_disk {
-        return Err(fault("QuotaExceed.Snapshot"));
-    }
-    check_unfinished(tx, found)
-}
-
-/// The disk is in a state to be snapshotted, by a call or by a policy.
-///
-/// # Errors
-/// Some of [`may_be_snapshotted`].
-pub fn check_disk_state(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    check_unlocked(found.lock())?;
-    let disk = &found.disk;
-    if disk.category.starts_with("elastic_ephemeral_disk") {
-        return Err(fault("DiskCategory.OperationNotSupported"));
-    }
-    if !matches!(disk.status.as_str(), "In_use" | "Available") {
-        return Err(fault("IncorrectDiskStatus"));
-    }
-    if !bool::from(disk.ever_attached) && !tx.config().fidelity.allow_never_attached {
-        return Err(fault("IncorrectDiskStatus.NeverAttached"));
-    }
-    if let Some(status) = &found.instance_status {
-        if !found.instance_started_once.is_some_and(bool::from) {
-            return Err(fault("IncorrectDiskStatus.NeverUsed"));
-        }
-        if !matches!(status.as_str(), "Running" | "Stopped") {
-            return Err(fault("IncorrectInstanceStatus"));
-        }
-    }
-    if found.waits_for_start() { Err(fault("IncorrectDiskStatus.Invalid")) } else { Ok(()) }
-}
-
-/// Not too many snapshots of the disk are being made (decision 11).
-///
-/// # Errors
-/// `QuotaExceed.ConcurrentSnapshotQuota` for the ESSD family, `IncorrectDiskStatus.CreatingSnapshot` for older categories.
-pub fn check_unfinished(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    let disk = &found.disk;
-    let at_once = tx.config().quotas.concurrent_snapshots;
-    if disk.is_essd_family() && found.unfinished_snapshots >= at_once {
-        let refusal = fault("QuotaExceed.ConcurrentSnapshotQuota");
-        return Err(refusal.with(&disk.disk_id).with(at_once.to_string()));
-    }
-    if !disk.is_essd_family() && found.unfinished_snapshots > 0 {
-        return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
-    }
-    check_kms_key(tx, &disk.kms_key_id)
-}
-
-/// Documented: what was made before 2013-07-15 is of a kind that no image, disk or copy is made from and no disk goes back to.
-const OLDEST_SNAPSHOT: Timestamp = Timestamp::from_millis(1_373_846_400_000);
-
-/// The snapshot is not of the kind that is of no use any more.
-///
-/// # Errors
-/// 403 `InvalidSnapshot.TooOld`.
-pub fn check_age(snapshot: &Snapshot) -> Result<(), Fault> {
-    if snapshot.creation_time < OLDEST_SNAPSHOT { Err(fault("InvalidSnapshot.TooOld")) } else { Ok(()) }
 }
 
 /// Deletes a snapshot; with Force also one that disks were made from. One that is still being made is cancelled.
