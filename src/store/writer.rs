@@ -229,6 +229,7 @@ impl Writer {
     }
 
     pub async fn find_next_due(&mut self) -> Result<(), Fault> {
+        self.step_out().await;
         let due = timers::earliest(&mut self.conn).await?;
         self.shared.next_due.store(due.unwrap_or(i64::MAX), Ordering::Release);
         Ok(())
@@ -245,7 +246,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Ends the transaction that stands open, for what has to run outside of any.
+    /// Ends the transaction that stands open, for what runs outside of any: even a mere look would give it a view, which
+    /// ages while it waits.
     async fn step_out(&mut self) {
         if std::mem::take(&mut self.stands_open) {
             self.roll_back().await;
