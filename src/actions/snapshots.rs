@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::actions::snapshot_copies::ARCHIVE;
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
 use crate::api::common::{
-    Empty, Tag, check_given, check_one_of, check_snapshot_service, check_tag_quota,
-    deleted_already, is_description, is_name, is_resource_group, tags_to_set,
+    Empty, Tag, check_given, check_one_of, check_snapshot_service, check_tag_quota, deleted_already, is_description,
+    is_name, is_resource_group, tags_to_set,
 };
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
