@@ -201,6 +201,7 @@ pub struct Fidelity {
     pub unknown_policy: Unknown,
     pub default_region: String,
     pub strict_region: bool,
+    pub require_region: bool,
     pub conflict_wait_ms: u64,
     pub allow_never_attached: bool,
     pub snapshot_service_open: bool,

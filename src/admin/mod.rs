@@ -14,8 +14,10 @@ mod info;
 pub mod lag;
 pub mod locks;
 mod moment;
+pub mod operation_locks;
 pub mod requests;
 pub mod seed;
+pub mod standing;
 mod state;
 pub mod webhooks;
 
@@ -88,6 +90,10 @@ fn levers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(faults::show, faults::remove))
         .routes(routes!(locks::list, locks::hold, locks::release_all))
         .routes(routes!(locks::release))
+        .routes(routes!(operation_locks::list, operation_locks::set, operation_locks::clear))
+        .routes(routes!(operation_locks::remove))
+        .routes(routes!(standing::list))
+        .routes(routes!(standing::set))
         .routes(routes!(lag::list, lag::set, lag::clear))
         .routes(routes!(clock::show))
         .routes(routes!(clock::set_mode))

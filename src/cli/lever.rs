@@ -4,7 +4,9 @@ mod clock;
 mod faults;
 mod lag;
 mod locks;
+mod operation_locks;
 mod requests;
+mod standing;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -34,6 +36,10 @@ pub enum Lever {
     #[command(subcommand)]
     Locks(locks::Locks),
     #[command(subcommand)]
+    OperationLocks(operation_locks::OperationLocks),
+    #[command(subcommand)]
+    Standing(standing::Standing),
+    #[command(subcommand)]
     Lag(lag::Lag),
     #[command(subcommand)]
     Requests(requests::Requests),
@@ -49,6 +55,8 @@ impl Lever {
             Self::Clock(clock) => Ok(clock.request().into()),
             Self::Faults(faults) => Ok(faults.request().into()),
             Self::Locks(locks) => Ok(locks.request().into()),
+            Self::OperationLocks(locks) => Ok(locks.request().into()),
+            Self::Standing(standing) => Ok(standing.request().into()),
             Self::Lag(lag) => Ok(lag.request().into()),
             Self::Requests(requests) => Ok(requests.request().into()),
             Self::State(lever) => lever.request(),

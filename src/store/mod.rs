@@ -17,6 +17,7 @@ pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod opening;
+pub mod operation_locks;
 pub mod operator_locks;
 mod past;
 pub mod planned_copies;

@@ -84,7 +84,7 @@ impl Credentials {
     /// The key called `id`, if it may be used with this STS token.
     ///
     /// # Errors
-    /// An unknown or disabled key, and a token that does not belong to the key.
+    /// An unknown or disabled key, a token that is missing, and one that does not belong to the key.
     pub fn find(&self, id: &str, token: Option<&str>) -> Result<Arc<Key>, Fault> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = keys.get(id).map(Arc::clone).ok_or_else(|| fault("InvalidAccessKeyId.NotFound"))?;
@@ -94,6 +94,7 @@ impl Credentials {
         match (key.security_token.as_deref(), token) {
             (None, None) => Ok(key),
             (None, Some(_)) => Err(fault("InvalidSecurityToken.Malformed")),
+            (Some(_), None) => Err(fault("MissingSecurityToken")),
             (Some(wanted), Some(sent)) if wanted.as_bytes().ct_eq(sent.as_bytes()).into() => Ok(key),
             (Some(_), _) => Err(fault("InvalidSecurityToken.MismatchWithAccessKey")),
         }
@@ -133,7 +134,7 @@ mod tests {
         assert_eq!(code("PLAIN", None), "InvalidAccessKeyId.NotFound");
         assert_eq!(code("off", None), "InvalidAccessKeyId.Inactive");
         assert_eq!(code("plain", Some("token")), "InvalidSecurityToken.Malformed");
-        assert_eq!(code("sts", None), "InvalidSecurityToken.MismatchWithAccessKey");
+        assert_eq!(code("sts", None), "MissingSecurityToken");
         assert_eq!(code("sts", Some("toke")), "InvalidSecurityToken.MismatchWithAccessKey");
     }
 }

@@ -28,6 +28,8 @@ mod locks;
 mod model;
 mod negatives;
 mod neighbours;
+mod older;
+mod operation_locks;
 mod policy_associations;
 mod regions;
 mod rust_helper;

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::hold_while_rewritten;
+use crate::actions::snapshots::check_age;
 use crate::actions::tasks::{Progress, ProgressSet};
 use crate::api::action::Action;
-use crate::api::common::{Empty, check_kms_key, check_snapshot_service};
+use crate::api::common::{Empty, check_kms_key, check_snapshot_service, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::store::contents;
 use crate::store::disks::{self, Examined};
@@ -148,6 +149,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
     if source.snapshot.is_archived() {
         return Err(fault("OperationDenied"));
     }
+    check_age(&source.snapshot)?;
     may_be_reset(&found)?;
     check_kms_key(tx, &found.disk.kms_key_id)?;
     if !source.snapshot.is_accomplished() {
@@ -157,6 +159,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
 }
 
 fn may_be_reset(found: &Examined) -> Result<(), Fault> {
+    check_unlocked_and_paid(found.lock())?;
     if !matches!(found.disk.status.as_str(), "In_use" | "Available") {
         return Err(fault("IncorrectDiskStatus"));
     }

@@ -42,6 +42,13 @@ fn every_lever_is_a_command() {
     assert_eq!(run("locks list").1["stored"][0]["name"], "bench");
     assert!(run("locks release bench").0);
     assert_eq!(run("locks clear").1, json!({"removed": 0}));
+    assert!(!run("operation-locks set i-none --reason financial --message text").0, "no such instance");
+    assert!(!run("operation-locks remove i-none --reason financial").0);
+    assert_eq!(run("operation-locks list").1, json!([]));
+    assert_eq!(run("operation-locks clear").1, json!({"removed": 0}));
+    assert!(run("standing arrears 1000000000000001").0);
+    assert_eq!(run("standing list").1[0]["in_arrears"], true);
+    assert_eq!(run("standing good 1000000000000001").1, json!({"in_arrears": false}));
     assert_eq!(run("lag set 500 --action DescribeDisks --account 1000000000000001").1["lags"][0]["ms"], 500);
     assert_eq!(run("lag list").1["lags"][0]["action"], "DescribeDisks");
     assert_eq!(run("lag clear").1, json!({"removed": 1}));

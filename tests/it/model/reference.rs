@@ -30,6 +30,8 @@ pub struct Disk {
     pub status: &'static str,
     attached: bool,
     ever_attached: bool,
+    /// Its instance was stopped when it came, and was not started since.
+    unstarted: bool,
     /// The snapshot that it was made from, and whether the reference to it lives.
     pub source: Option<Nth>,
     refers: bool,
@@ -79,6 +81,7 @@ impl World {
             status: "In_use",
             attached: true,
             ever_attached: true,
+            unstarted: false,
             source: None,
             refers: false,
             rewriting: None,
@@ -110,7 +113,7 @@ impl World {
             Move::ModifyRetention { snapshot, days } => self.modify_retention(snapshot, days),
             Move::CreateImage(snapshot) => self.create_image(snapshot),
             Move::DeleteImage(image) => self.delete_image(image),
-            Move::StopInstance => self.change_instance("Running", "Stopping"),
+            Move::StopInstance => self.stop_instance(),
             Move::StartInstance => self.start_instance(),
             Move::TagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.insert(key)),
             Move::UntagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.remove(&key)),
@@ -183,6 +186,9 @@ impl World {
                 2 => {
                     self.instance = if self.instance == "Starting" { "Running" } else { "Stopped" };
                     self.instance_until = None;
+                    if self.instance == "Running" {
+                        self.disks.iter_mut().for_each(|disk| disk.unstarted = false);
+                    }
                 }
                 3 => self.expire(nth, due),
                 _ => {

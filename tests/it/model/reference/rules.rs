@@ -19,6 +19,7 @@ impl World {
             status: "Creating",
             attached: false,
             ever_attached: false,
+            unstarted: false,
             source,
             refers: source.is_some(),
             rewriting: None,
@@ -58,6 +59,7 @@ impl World {
         let until = Some(self.now + DISK);
         let disk = &mut self.disks[nth];
         (disk.status, disk.attached, disk.ever_attached, disk.until) = ("Attaching", true, true, until);
+        disk.unstarted = self.instance == "Stopped" && !disk.is_system;
         Ok(())
     }
 
@@ -141,6 +143,9 @@ impl World {
         }
         if disk.attached {
             self.is_instance_ready()?;
+        }
+        if disk.attached && disk.unstarted {
+            return Err("IncorrectDiskStatus.Invalid");
         }
         let taken = self.snapshots.iter().filter(|snapshot| snapshot.is_there && snapshot.disk == nth).count();
         if taken >= SNAPSHOTS_PER_DISK {
@@ -228,7 +233,19 @@ impl World {
         }
     }
 
-    pub(super) fn change_instance(&mut self, from: &str, to: &'static str) -> Outcome {
+    fn is_settled(&self) -> Outcome {
+        let is_moving = |disk: &Disk| disk.is_there && matches!(disk.status, "Attaching" | "Detaching");
+        if self.disks.iter().any(is_moving) { Err("DiskError") } else { Ok(()) }
+    }
+
+    pub(super) fn stop_instance(&mut self) -> Outcome {
+        if self.instance == "Running" {
+            self.is_settled()?;
+        }
+        self.change_instance("Running", "Stopping")
+    }
+
+    fn change_instance(&mut self, from: &str, to: &'static str) -> Outcome {
         if self.instance != from {
             return Err("IncorrectInstanceStatus");
         }
@@ -246,6 +263,7 @@ impl World {
         if self.disks.iter().any(|disk| disk.is_there && disk.attached && disk.rewriting.is_some()) {
             return Err("Operation.Conflict");
         }
+        self.is_settled()?;
         self.change_instance("Stopped", "Starting")
     }
 
