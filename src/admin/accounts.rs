@@ -66,11 +66,19 @@ impl Operation for Drop {
     }
 }
 
+/// All accounts, those of the configuration first.
+///
+/// # Errors
+/// The database fails.
+pub(super) async fn all(app: &App) -> Result<Vec<Account>, Refusal> {
+    let made = app.store.read(&Context::engine(), &StoredAccounts).await?;
+    Ok(app.config.accounts.iter().cloned().chain(made).collect())
+}
+
 /// Lists all accounts, those of the configuration first; secrets are never told.
 #[utoipa::path(get, path = "/accounts", responses((status = 200, body = Vec<AccountInfo>)))]
 pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<AccountInfo>>, Refusal> {
-    let made = app.store.read(&Context::engine(), &StoredAccounts).await?;
-    Ok(Json(app.config.accounts.iter().chain(&made).map(AccountInfo::from).collect()))
+    Ok(Json(all(&app).await?.iter().map(AccountInfo::from).collect()))
 }
 
 /// Makes an account with keys; it is there after a restart as well.
@@ -115,6 +123,7 @@ pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
     let account = made.into_iter().find(|account| account.id == id).ok_or_else(absent)?;
     // The keys go first: what the account calls meanwhile makes nothing that nobody would own.
     app.credentials.remove(&id);
+    app.levers.arrears.put(&id, false);
     match app.store.write(Context::engine(), RowLocks::none(), Drop(id)).await {
         Ok(removed) => Ok(Json(ResetAnswer { removed: removed.ok_or_else(absent)? })),
         Err(failure) => {

@@ -7,6 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::{Refusal, accounts};
 use crate::App;
 use crate::config::Account;
 
@@ -15,7 +16,7 @@ use crate::config::Account;
 pub struct Info {
     /// Of snapshotd.
     version: &'static str,
-    /// Those of the configuration.
+    /// All of them, those of the configuration first.
     accounts: Vec<AccountInfo>,
 }
 
@@ -38,7 +39,7 @@ impl From<&Account> for AccountInfo {
 
 /// Tells what runs here.
 #[utoipa::path(get, path = "/info", responses((status = 200, body = Info)))]
-pub async fn show(State(app): State<Arc<App>>) -> Json<Info> {
-    let accounts = app.config.accounts.iter().map(AccountInfo::from).collect();
-    Json(Info { version: env!("CARGO_PKG_VERSION"), accounts })
+pub async fn show(State(app): State<Arc<App>>) -> Result<Json<Info>, Refusal> {
+    let accounts = accounts::all(&app).await?.iter().map(AccountInfo::from).collect();
+    Ok(Json(Info { version: env!("CARGO_PKG_VERSION"), accounts }))
 }

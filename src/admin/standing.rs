@@ -8,8 +8,9 @@ use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Problem, Refusal};
+use super::{Problem, Refusal, accounts};
 use crate::App;
+use crate::config::Account;
 
 /// How an account stands.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -28,13 +29,10 @@ pub struct AccountStanding {
 
 /// Lists how all accounts stand.
 #[utoipa::path(get, path = "/accounts/standing", responses((status = 200, body = [AccountStanding])))]
-pub async fn list(State(app): State<Arc<App>>) -> Json<Vec<AccountStanding>> {
-    let arrears = app.levers.arrears.list();
-    let standing = |account: &crate::config::Account| AccountStanding {
-        account: account.id.clone(),
-        in_arrears: arrears.contains(&account.id),
-    };
-    Json(app.config.accounts.iter().map(standing).collect())
+pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<AccountStanding>>, Refusal> {
+    let standing =
+        |account: Account| AccountStanding { in_arrears: app.levers.arrears.has(&account.id), account: account.id };
+    Ok(Json(accounts::all(&app).await?.into_iter().map(standing).collect()))
 }
 
 /// Puts an account into arrears, or out of them; a restart forgets it.
@@ -47,7 +45,7 @@ pub async fn set(
     standing: Result<Json<Standing>, JsonRejection>,
 ) -> Result<Json<Standing>, Refusal> {
     let Json(standing) = standing?;
-    if !app.config.accounts.iter().any(|account| account.id == id) {
+    if !accounts::all(&app).await?.iter().any(|account| account.id == id) {
         return Err(Refusal::absent(format!("{id}: no such account")));
     }
     app.levers.arrears.put(&id, standing.in_arrears);

@@ -13,11 +13,6 @@ impl Arrears {
         self.0.read().unwrap_or_else(PoisonError::into_inner).contains(account_id)
     }
 
-    #[must_use]
-    pub fn list(&self) -> Vec<String> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
-    }
-
     /// Puts an account into arrears, or out of them.
     pub fn put(&self, account_id: &str, is_in_arrears: bool) {
         let mut accounts = self.0.write().unwrap_or_else(PoisonError::into_inner);

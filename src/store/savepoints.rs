@@ -117,11 +117,13 @@ impl Store {
         Ok(there)
     }
 
-    /// Puts the state of a save point in the place of what is there, the time of a manual clock included.
+    /// Puts the state of a save point in the place of what is there, the time of a manual clock included, once no advance
+    /// is under way.
     ///
     /// # Errors
     /// 500 `InternalError` when the database fails or the save point is of a newer program; nothing is changed then.
     pub async fn restore(&self, name: &str) -> Result<(), Fault> {
+        let _turn = self.turn_to_advance().await;
         let file = self.savepoint_file(name);
         let (reply, answer) = oneshot::channel();
         let request = Request::Restore { file, reply };
@@ -172,6 +174,7 @@ impl Writer {
         self.step_out().await;
         sqlx::query("DETACH DATABASE saved").execute(&mut self.conn).await?;
         restored?;
+        self.retries.clear();
         self.find_next_due().await?;
         self.shared.due_changed.notify_one();
         Ok(())

@@ -20,6 +20,10 @@ async fn an_account_is_made_survives_a_restart_and_goes_with_all_that_it_owns() 
     app.restart().await;
     let list = app.moved("GET", "/accounts", Value::Null).await;
     assert_eq!(list[2]["id"], THIRD, "{list}");
+    let standing = format!("/accounts/{THIRD}/standing");
+    app.moved("PUT", &standing, json!({"in_arrears": true})).await;
+    app.call_as(THIRD_KEY, "CreateDisk", &params).await.refused(403, "InvalidAccountStatus.NotEnoughBalance");
+    app.moved("PUT", &standing, json!({"in_arrears": false})).await;
     app.call_as(THIRD_KEY, "CreateDisk", &params).await.accepted();
     app.moved("POST", "/savepoints", json!({"name": "with"})).await;
     let removed = app.moved("DELETE", &format!("/accounts/{THIRD}"), Value::Null).await;
