@@ -1,4 +1,4 @@
-//! How long snapshots are kept: locks and the archive, the calls and their rules; never what the daemon answers.
+//! Locks of snapshots, the calls and their rules; never what the daemon answers.
 
 use proptest::prelude::*;
 
@@ -7,9 +7,7 @@ use super::reference::{DAY, Outcome, SNAPSHOT, World};
 use super::{Call, Daemon, field, list, same};
 use crate::support::REGION;
 
-pub const ARCHIVE: i64 = 3;
 const HOUR: i64 = 3_600;
-const LEAST_AGE: i64 = 14 * DAY;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
@@ -20,21 +18,15 @@ pub enum Step {
         days: i64,
     },
     Unlock(Nth),
-    Archive {
-        snapshot: Nth,
-        days: Option<i64>,
-    },
 }
 
 pub fn any(world: &World) -> BoxedStrategy<Step> {
     let snapshot = pick(world.snapshots.iter().map(|snapshot| snapshot.is_there));
     let cool_off = prop_oneof![Just(0_i64), Just(1), Just(24)];
-    let days = prop_oneof![3 => Just(None), 1 => Just(Some(80))];
     prop_oneof![
         4 => (snapshot.clone(), cool_off, 1..4_i64)
             .prop_map(|(snapshot, cool_off, days)| Step::Lock { snapshot, cool_off, days }),
-        2 => snapshot.clone().prop_map(Step::Unlock),
-        2 => (snapshot, days).prop_map(|(snapshot, days)| Step::Archive { snapshot, days }),
+        2 => snapshot.prop_map(Step::Unlock),
     ]
     .boxed()
 }
@@ -67,7 +59,6 @@ impl World {
         match step {
             Step::Lock { snapshot, cool_off, days } => self.lock(snapshot, cool_off, days),
             Step::Unlock(snapshot) => self.unlock(snapshot),
-            Step::Archive { snapshot, days } => self.archive(snapshot, days),
         }
     }
 
@@ -114,43 +105,10 @@ impl World {
         Ok(())
     }
 
-    fn archive(&mut self, nth: Nth, days: Option<i64>) -> Outcome {
-        let snapshot = self.snapshot(nth)?;
-        if self.is_being_archived(nth) {
-            return Err("InvalidStatus.SnapshotInArchive");
-        }
-        if self.is_held(nth) {
-            return Err("Operation.Conflict");
-        }
-        if snapshot.is_archived {
-            return Err("InvalidParameter.SnapshotCategory");
-        }
-        if snapshot.status != "accomplished" {
-            return Err("InvalidStatus.SnapshotUnfinished");
-        }
-        if self.now < snapshot.created + LEAST_AGE {
-            return Err("InvalidStatus.SnapshotAgeLimit");
-        }
-        let until = days.map(|days| snapshot.created + days * DAY);
-        let locked_until = snapshot.lock.as_ref().filter(|_| snapshot.is_locked()).and_then(Lock::end);
-        if until.zip(locked_until).is_some_and(|(until, end)| until <= end) {
-            return Err("InvalidRetentionDays.LessThanLockExpiredTime");
-        }
-        let end = Some(self.now + ARCHIVE);
-        let snapshot = &mut self.snapshots[nth];
-        (snapshot.days, snapshot.expire, snapshot.archiving) = (days, until, end);
-        Ok(())
-    }
-
     pub fn change_lock(&mut self, nth: Nth) {
         if let Some(lock) = &mut self.snapshots[nth].lock {
             lock.status = if lock.status == "compliance" { "expired" } else { "compliance" };
         }
-    }
-
-    pub fn finish_archiving(&mut self, nth: Nth) {
-        let snapshot = &mut self.snapshots[nth];
-        (snapshot.is_archived, snapshot.archiving) = (true, None);
     }
 }
 
@@ -166,10 +124,6 @@ pub fn call(daemon: &Daemon, step: Step) -> Call {
             ("LockSnapshot", [&[snapshot(nth)], &lock[..]].concat())
         }
         Step::Unlock(nth) => ("UnlockSnapshot", vec![snapshot(nth)]),
-        Step::Archive { snapshot: nth, days } => {
-            let days = days.map(|days| ("RetentionDays", days.to_string()));
-            ("ModifySnapshotCategory", std::iter::once(snapshot(nth)).chain(days).collect())
-        }
     }
 }
 

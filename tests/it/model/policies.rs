@@ -46,13 +46,15 @@ pub fn any(world: &World) -> BoxedStrategy<Step> {
         let weekdays = [weekday, 7];
         Schedule { third, weekdays, days }
     });
+    let has_policy = world.policies.iter().any(|policy| policy.is_there);
+    let if_any = |weight: u32| if has_policy { 4 * weight } else { 1 };
     prop_oneof![
-        2 => schedule.clone().prop_map(Step::Create),
-        1 => (policy(), schedule).prop_map(|(policy, schedule)| Step::Modify(policy, schedule)),
-        5 => (policy(), disk()).prop_map(|(policy, disk)| Step::Apply(policy, disk)),
-        1 => (proptest::option::of(policy()), disk()).prop_map(|(policy, disk)| Step::Cancel(policy, disk)),
-        1 => policy().prop_map(Step::Delete),
-        1 => (disk(), any_bool()).prop_map(|(disk, permitted)| Step::Permit { disk, permitted }),
+        8 => schedule.clone().prop_map(Step::Create),
+        if_any(1) => (policy(), schedule).prop_map(|(policy, schedule)| Step::Modify(policy, schedule)),
+        if_any(6) => (policy(), disk()).prop_map(|(policy, disk)| Step::Apply(policy, disk)),
+        if_any(2) => (proptest::option::of(policy()), disk()).prop_map(|(policy, disk)| Step::Cancel(policy, disk)),
+        if_any(1) => policy().prop_map(Step::Delete),
+        4 => (disk(), any_bool()).prop_map(|(disk, permitted)| Step::Permit { disk, permitted }),
     ]
     .boxed()
 }
@@ -176,8 +178,7 @@ impl World {
 
     /// The oldest automatic snapshot that nothing keeps makes room.
     fn has_room(&mut self, disk: Nth) -> bool {
-        let is_one = |snapshot: &Snapshot| snapshot.is_there && snapshot.disk == disk && snapshot.is_automatic();
-        let all: Vec<Nth> = (0..self.snapshots.len()).filter(|nth| is_one(&self.snapshots[*nth])).collect();
+        let all = self.automatic(disk);
         if all.len() < AUTO_SNAPSHOTS_PER_DISK {
             return true;
         }
@@ -187,7 +188,12 @@ impl World {
         true
     }
 
-    fn is_kept_by_nothing(&self, snapshot: Nth) -> bool {
+    pub fn automatic(&self, disk: Nth) -> Vec<Nth> {
+        let is_one = |snapshot: &Snapshot| snapshot.is_there && snapshot.disk == disk && snapshot.is_automatic();
+        (0..self.snapshots.len()).filter(|nth| is_one(&self.snapshots[*nth])).collect()
+    }
+
+    pub fn is_kept_by_nothing(&self, snapshot: Nth) -> bool {
         !self.is_held(snapshot) && !self.snapshots[snapshot].is_locked() && self.usage(snapshot) == "none"
     }
 }

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 
 use super::copies::Copied;
 use super::groups::Group;
+use super::images::CopiedImage;
 use super::keeping::Lock;
 use super::moves::{Move, Nth};
 use super::policies::Policy;
 use super::repeats::Answered;
+use super::tasks::Task;
 
 /// How long things take in the test, seconds.
 pub const SNAPSHOT: i64 = 2;
@@ -46,8 +48,14 @@ pub struct Disk {
     pub rewriting: Option<Rewriting>,
     pub until: Option<i64>,
     pub size: i64,
+    /// Of performance, PL0 to PL3.
+    pub level: usize,
+    /// When it last grew under a running instance, which sees it after its next start.
+    pub grew: Option<i64>,
     /// Whether policies may take snapshots of it.
     pub may_be_taken: bool,
+    /// Whether its automatic snapshots go with it.
+    pub takes_automatic: bool,
 }
 
 /// What took a snapshot.
@@ -71,8 +79,6 @@ pub struct Snapshot {
     pub group: Option<Nth>,
     pub lock: Option<Lock>,
     pub is_archived: bool,
-    /// When its way into the archive ends.
-    pub archiving: Option<i64>,
     pub status: &'static str,
     pub created: i64,
     pub finish: Option<i64>,
@@ -89,6 +95,11 @@ impl Snapshot {
     pub fn is_locked(&self) -> bool {
         self.lock.as_ref().is_some_and(|lock| lock.status != "expired")
     }
+
+    /// When its lock ends, where it has one that runs.
+    pub fn locked_until(&self) -> Option<i64> {
+        self.lock.as_ref().filter(|lock| lock.status != "expired").and_then(Lock::end)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +108,8 @@ pub struct Image {
     pub snapshot: Nth,
     pub status: &'static str,
     pub until: Option<i64>,
+    /// With the other account.
+    pub is_shared: bool,
 }
 
 /// All that there is, in the order of creation.
@@ -105,12 +118,15 @@ pub struct World {
     pub now: i64,
     pub instance: &'static str,
     pub instance_until: Option<i64>,
+    pub instance_start: i64,
     pub disks: Vec<Disk>,
     pub snapshots: Vec<Snapshot>,
     pub images: Vec<Image>,
+    pub image_copies: Vec<CopiedImage>,
     pub copies: Vec<Copied>,
     pub groups: Vec<Group>,
     pub policies: Vec<Policy>,
+    pub tasks: Vec<Task>,
     pub answered: Vec<Answered>,
     /// What the last move comes to.
     pub outcome: Outcome,
@@ -130,18 +146,24 @@ impl World {
             rewriting: None,
             until: None,
             size: DISK_SIZE,
+            level: 1,
+            grew: None,
             may_be_taken: true,
+            takes_automatic: true,
         };
         Self {
             now: BEGIN,
             instance: "Running",
             instance_until: None,
+            instance_start: 0,
             disks: vec![disk(true), disk(false)],
             snapshots: Vec::new(),
             images: Vec::new(),
+            image_copies: Vec::new(),
             copies: Vec::new(),
             groups: Vec::new(),
             policies: Vec::new(),
+            tasks: Vec::new(),
             answered: Vec::new(),
             outcome: Ok(()),
         }
@@ -163,15 +185,18 @@ impl World {
             Move::CreateImage(snapshot) => self.create_image(snapshot),
             Move::DeleteImage(image) => self.delete_image(image),
             Move::StopInstance => self.change_instance("Running", "Stopping"),
+            Move::RebootInstance => self.reboot_instance(),
             Move::StartInstance => self.start_instance(),
             Move::TagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.insert(key)),
             Move::UntagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.remove(&key)),
             Move::Copy(step) => self.copy(step),
             Move::Group(step) => self.group(step),
+            Move::Image(step) => self.image(step),
             Move::Keep(step) => self.keep(step),
             Move::Policy(step) => self.policy(step),
             Move::Repeat(step) => self.repeat(step),
             Move::Size(step) => self.change_size(step),
+            Move::Task(step) => self.task(step),
             Move::Advance(seconds) => {
                 self.settle(self.now + seconds);
                 Ok(())
@@ -210,10 +235,6 @@ impl World {
         }
     }
 
-    pub fn is_being_archived(&self, snapshot: Nth) -> bool {
-        self.snapshots[snapshot].archiving.is_some()
-    }
-
     /// Something is being made from it or rewritten to it.
     pub fn is_held(&self, snapshot: Nth) -> bool {
         let by_image = |image: &Image| image.is_there && image.snapshot == snapshot && image.status == "Creating";
@@ -225,7 +246,14 @@ impl World {
         self.images.iter().any(by_image)
             || self.disks.iter().any(by_disk)
             || self.is_being_copied(snapshot)
+            || self.is_in_image_copy(snapshot)
             || self.is_being_archived(snapshot)
+            || self.is_being_exported(snapshot)
+    }
+
+    /// It is being rewritten, or given another specification.
+    pub fn is_busy(&self, disk: Nth) -> bool {
+        self.disks[disk].rewriting.is_some() || self.is_being_modified(disk)
     }
 
     pub fn unfinished(&self, disk: Nth) -> usize {
@@ -249,6 +277,9 @@ impl World {
                     (image.status, image.until) = ("Available", None);
                 }
                 2 => {
+                    if self.instance == "Starting" {
+                        self.instance_start = self.now;
+                    }
                     self.instance = if self.instance == "Starting" { "Running" } else { "Stopped" };
                     self.instance_until = None;
                 }
@@ -258,7 +289,8 @@ impl World {
                 6 => self.finish_copy(nth),
                 7 => self.finish_group(nth),
                 8 => self.run_policy(nth),
-                _ => self.finish_archiving(nth),
+                9 => self.finish_task(nth),
+                _ => self.finish_image_copy(nth),
             }
         }
         self.now = self.now.max(until);
@@ -279,7 +311,8 @@ impl World {
             .chain(of(&self.copies, 6, |copy| copy.finish))
             .chain(of(&self.groups, 7, |group| group.finish))
             .chain(of(&self.policies, 8, |policy| policy.next))
-            .chain(of(&self.snapshots, 9, |snapshot| snapshot.archiving))
+            .chain(of(&self.tasks, 9, |task| task.until))
+            .chain(of(&self.image_copies, 10, |copy| copy.finish))
             .min()
     }
 
@@ -312,9 +345,8 @@ impl World {
     fn expire(&mut self, nth: Nth, due: i64) {
         let snapshot = &self.snapshots[nth];
         if self.is_held(nth) || snapshot.is_locked() || self.usage(nth) != "none" {
-            let unlocked = snapshot.lock.as_ref().filter(|_| snapshot.is_locked()).and_then(Lock::end);
-            let tomorrow = due + DAY;
-            self.snapshots[nth].expire = Some(unlocked.filter(|end| *end > due).map_or(tomorrow, |end| end.min(tomorrow)));
+            let (unlocked, tomorrow) = (snapshot.locked_until().filter(|end| *end > due), due + DAY);
+            self.snapshots[nth].expire = Some(unlocked.map_or(tomorrow, |end| end.min(tomorrow)));
         } else {
             self.remove_snapshot(nth);
         }

@@ -24,13 +24,12 @@ pub enum Step {
 pub fn any(world: &World) -> BoxedStrategy<Step> {
     let disk = || pick(world.disks.iter().map(|disk| disk.is_there && disk.ever_attached));
     let snapshot = pick(world.snapshots.iter().map(|snapshot| snapshot.is_there));
-    let dry_run = keeping::any(world).prop_filter("it has a dry run", |step| !matches!(step, keeping::Step::Archive { .. }));
     prop_oneof![
         2 => (0..2_u8, prop_oneof![4 => Just(40_i64), 1 => Just(50)])
             .prop_map(|(token, size)| Step::CreateDisk { token, size }),
         3 => (0..2_u8, disk()).prop_map(|(token, disk)| Step::CreateSnapshot { token, disk }),
         1 => (disk(), snapshot).prop_map(|(disk, snapshot)| Step::DryReset(disk, snapshot)),
-        1 => dry_run.prop_map(Step::DryKeep),
+        1 => keeping::any(world).prop_map(Step::DryKeep),
     ]
     .boxed()
 }

@@ -29,6 +29,9 @@ pub fn any(world: &World) -> BoxedStrategy<Step> {
 impl World {
     pub fn change_size(&mut self, Step { disk: nth, size, online }: Step) -> Outcome {
         let disk = self.disk(nth)?;
+        if self.is_being_modified(nth) {
+            return Err("LastOrderProcessing");
+        }
         if disk.rewriting.is_some() {
             return Err("Operation.Conflict");
         }
@@ -57,7 +60,9 @@ impl World {
         if disk.is_system && size > LARGEST_SYSTEM_DISK {
             return Err("InvalidSystemDiskSize.ValueNotSupported");
         }
-        self.disks[nth].size = size;
+        let grew = (disk.attached && self.instance == "Running" && !online).then_some(self.now);
+        let disk = &mut self.disks[nth];
+        (disk.size, disk.grew) = (size, grew.or(disk.grew));
         Ok(())
     }
 }

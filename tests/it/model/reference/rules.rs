@@ -31,7 +31,10 @@ impl World {
             rewriting: None,
             until: Some(self.now + DISK),
             size,
+            level: 1,
+            grew: None,
             may_be_taken: true,
+            takes_automatic: false,
         });
         Ok(())
     }
@@ -42,7 +45,7 @@ impl World {
             Some(_) => return Ok(()),
             None => return Err("InvalidDiskId.NotFound"),
         };
-        if disk.rewriting.is_some() {
+        if self.is_busy(nth) {
             return Err("Operation.Conflict");
         }
         match disk.status {
@@ -54,6 +57,13 @@ impl World {
         }
         self.disks[nth].is_there = false;
         self.disks[nth].until = None;
+        if self.disks[nth].takes_automatic {
+            for snapshot in self.automatic(nth) {
+                if self.is_kept_by_nothing(snapshot) {
+                    self.remove_snapshot(snapshot);
+                }
+            }
+        }
         for policy in &mut self.policies {
             policy.disks.remove(&nth);
         }
@@ -64,7 +74,7 @@ impl World {
         self.disk(nth)?;
         self.is_instance_ready()?;
         let disk = self.disk(nth)?;
-        if disk.rewriting.is_some() || disk.status != "Available" {
+        if self.is_busy(nth) || disk.status != "Available" {
             return Err("IncorrectDiskStatus");
         }
         let until = Some(self.now + DISK);
@@ -83,7 +93,7 @@ impl World {
         if disk.is_system && self.instance != "Stopped" {
             return Err("IncorrectInstanceStatus");
         }
-        if disk.status != "In_use" || disk.rewriting.is_some() {
+        if disk.status != "In_use" || self.is_busy(nth) {
             return Err("IncorrectDiskStatus");
         }
         let until = Some(self.now + DISK);
@@ -94,7 +104,7 @@ impl World {
 
     pub fn reinitialise(&mut self, nth: Nth) -> Outcome {
         let disk = self.disk(nth)?;
-        if disk.rewriting.is_some() {
+        if self.is_busy(nth) {
             return Err("Operation.Conflict");
         }
         if self.unfinished(nth) > 0 {
@@ -121,8 +131,8 @@ impl World {
     pub fn reset(&mut self, nth: Nth, source: Nth) -> Outcome {
         let disk = self.disk(nth)?;
         let snapshot = self.snapshot(source)?;
-        if disk.rewriting.is_some() {
-            let is_reset = disk.status != "ReIniting";
+        if self.is_busy(nth) {
+            let is_reset = disk.rewriting.is_some() && disk.status != "ReIniting";
             return Err(if is_reset { "InvalidOperation.DiskResetInProgress" } else { "Operation.Conflict" });
         }
         if self.is_being_archived(source) {
@@ -175,7 +185,7 @@ impl World {
 
     pub fn is_state_for_snapshot(&self, nth: Nth) -> Outcome {
         let disk = &self.disks[nth];
-        if disk.rewriting.is_some() {
+        if self.is_busy(nth) {
             return Err("Operation.Conflict");
         }
         if !matches!(disk.status, "In_use" | "Available") {
@@ -198,7 +208,6 @@ impl World {
             group,
             lock: None,
             is_archived: false,
-            archiving: None,
             status: "progressing",
             created: self.now,
             finish: Some(self.now + SNAPSHOT),
@@ -220,7 +229,7 @@ impl World {
     }
 
     pub fn may_be_deleted(&self, nth: Nth, force: bool) -> Outcome {
-        if self.is_being_copied(nth) || self.is_being_archived(nth) {
+        if self.is_being_copied(nth) || self.is_in_image_copy(nth) || self.is_being_archived(nth) {
             return Err("InvalidOperation.RelatedSnapshotNotFinished");
         }
         if self.is_held(nth) {
@@ -277,12 +286,16 @@ impl World {
             return Err("OperationDenied");
         }
         let until = Some(self.now + IMAGE);
-        self.images.push(Image { is_there: true, snapshot: nth, status: "Creating", until });
+        self.images.push(Image { is_there: true, snapshot: nth, status: "Creating", until, is_shared: false });
         Ok(())
     }
 
     pub fn delete_image(&mut self, nth: Nth) -> Outcome {
+        if self.is_image_being_copied(nth) {
+            return Err("OperationDenied.ImageCopying");
+        }
         match self.images.get_mut(nth) {
+            Some(image) if image.is_there && image.is_shared => Err("ImageUseShared"),
             Some(image) => {
                 (image.is_there, image.until) = (false, None);
                 Ok(())
@@ -299,6 +312,12 @@ impl World {
         Ok(())
     }
 
+    pub fn reboot_instance(&mut self) -> Outcome {
+        self.change_instance("Running", "Starting")?;
+        self.instance_until = Some(self.now + 2 * INSTANCE);
+        Ok(())
+    }
+
     pub fn start_instance(&mut self) -> Outcome {
         if self.instance != "Stopped" {
             return Err("IncorrectInstanceStatus");
@@ -306,7 +325,8 @@ impl World {
         if !self.disks.iter().any(|disk| disk.is_there && disk.is_system && disk.attached) {
             return Err("InvalidInstance.NotFoundSystemDisk");
         }
-        if self.disks.iter().any(|disk| disk.is_there && disk.attached && disk.rewriting.is_some()) {
+        let is_busy = |nth: Nth| self.disks[nth].is_there && self.disks[nth].attached && self.is_busy(nth);
+        if (0..self.disks.len()).any(is_busy) {
             return Err("Operation.Conflict");
         }
         self.change_instance("Stopped", "Starting")
