@@ -91,6 +91,7 @@ pub struct Limits {
     pub parameters: usize,
     pub head_ms: u64,
     pub body_ms: u64,
+    pub answer_ms: u64,
     pub connections: usize,
     pub queue: usize,
     pub batch: usize,

@@ -1,9 +1,10 @@
 //! The processes that are measured: the daemon itself, and a bare axum handler for comparison.
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 /// A spawned daemon, killed when it is dropped.
 pub struct Daemon {
@@ -54,6 +55,20 @@ impl Drop for Daemon {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// How long a daemon on `data_dir` takes from its start to its first answer; it is stopped in order.
+pub fn first_answer(data_dir: &Path) -> Duration {
+    let started = Instant::now();
+    let mut daemon = Daemon::start(data_dir);
+    let mut stream = TcpStream::connect(daemon.address).expect("a connection");
+    stream.write_all(b"GET /?Action=DescribeRegions HTTP/1.0\r\n\r\n").expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let elapsed = started.elapsed();
+    assert!(answer.contains("RequestId"), "{answer}");
+    daemon.stop();
+    elapsed
 }
 
 /// A spawned copy of this bench that serves a bare axum handler.

@@ -22,6 +22,9 @@ use daemon::{Bare, Daemon};
 use load::{Load, Outcome};
 
 const CONNECTIONS: [usize; 4] = [1, 8, 64, 256];
+/// Far more than there is work for.
+const OVERLOAD: usize = 1_000;
+const STARTS: usize = 5;
 /// Calls of one measurement, and the time after which it stops all the same.
 const CALLS: usize = 20_000;
 const LONGEST: Duration = Duration::from_secs(8);
@@ -59,7 +62,10 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
         "raw rusqlite, same statements, 100 a commit with a savepoint each: delete {:.0}/s, create {:.0}/s;",
         raw.delete, raw.create
     );
-    println!("one operation a commit: p50 {:.0} µs\n", raw.alone_micros);
+    println!(
+        "one operation a commit: p50 {:.0} µs a delete, {:.0} µs a create\n",
+        raw.delete_alone_micros, raw.create_alone_micros
+    );
     println!(
         "| call | connections | requests/s | p50 µs | p99 µs | errors | × bare axum | × raw |\n|---|---|---|---|---|---|---|---|"
     );
@@ -68,7 +74,7 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
     daemon.stop();
     let ids = seed::fill(&data.join("snapshotd.db"), stored);
     let (deletable, kept) = ids.snapshots.split_at(CALLS * CONNECTIONS.len());
-    let daemon = Daemon::start(&data);
+    let mut daemon = Daemon::start(&data);
     let show = |name: &str, connections: usize, outcome: &Outcome, bare: f64, raw: Option<f64>| {
         let rate = outcome.per_second();
         let raw = raw.map_or("–".to_owned(), |raw| format!("{:.2}", rate / raw));
@@ -99,9 +105,21 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
             show("DeleteSnapshot", connections, &outcome, bare[i], Some(raw.delete));
         }
     }
+    if is_wanted("overload") {
+        let creates = load::creates(CALLS, &ids.disks);
+        let outcome = runtime.block_on(creates.run(daemon.address(), OVERLOAD, LONGEST));
+        show("CreateSnapshot under overload", OVERLOAD, &outcome, bare[bare.len() - 1], Some(raw.create));
+    }
     println!(
         "\nresident memory after the load: {} MB; user+system CPU of the daemon: {:.1} s",
         daemon.resident_mb(),
         daemon.cpu_seconds()
+    );
+    daemon.stop();
+    let mut starts: Vec<Duration> = (0..STARTS).map(|_| daemon::first_answer(&data)).collect();
+    starts.sort_unstable();
+    println!(
+        "\nfirst answer on this store after the start of the process: {:.1} ms",
+        starts[STARTS / 2].as_secs_f64() * 1e3
     );
 }

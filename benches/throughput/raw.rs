@@ -1,17 +1,26 @@
-//! Raw SQLite in process: the statements of one DeleteSnapshot and one CreateSnapshot through the same pragmas.
+//! Raw SQLite in process: the daemon's own statements of one DeleteSnapshot and one CreateSnapshot through the same pragmas.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use snapshotd::store::{disks, snapshots};
 
-use crate::seed;
+use crate::seed::{self, ACCOUNT, REGION};
 
-/// Operations a second, and the time of one operation with a commit of its own.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => {
+        [$(Value::from($value.to_owned())),*]
+    };
+}
+
+/// Operations a second, and the times of one operation with a commit of its own.
 pub struct Raw {
     pub delete: f64,
     pub create: f64,
-    pub alone_micros: f64,
+    pub delete_alone_micros: f64,
+    pub create_alone_micros: f64,
 }
 
 const OPERATIONS: usize = 10_000;
@@ -33,11 +42,19 @@ pub fn measure(folder: &Path, rows: usize) -> Raw {
     }
     let ids = seed::fill(&file, rows);
     let (first, rest) = ids.snapshots.split_at(OPERATIONS);
-    let delete = grouped(first.len(), &conn, |i| delete(&conn, &first[i], i));
-    let create = grouped(OPERATIONS, &conn, |i| create(&conn, &ids.disks[i % ids.disks.len()], i));
-    let mut alone: Vec<Duration> = (0..ALONE).map(|i| one_alone(&conn, &rest[i], OPERATIONS * 2 + i)).collect();
-    alone.sort_unstable();
-    Raw { delete, create, alone_micros: alone[ALONE / 2].as_secs_f64() * 1e6 }
+    let raw = Statements::on(conn);
+    let before = raw.snapshots();
+    let delete = grouped(first.len(), &raw.conn, |i| raw.delete(&first[i], i));
+    assert_eq!(raw.snapshots(), before - OPERATIONS as i64, "each is deleted");
+    let create = grouped(OPERATIONS, &raw.conn, |i| raw.create(&ids.disks[i % ids.disks.len()], i));
+    let alone = |operation: &dyn Fn(usize)| {
+        let mut times: Vec<Duration> = (0..ALONE).map(|i| one_alone(&raw.conn, || operation(i))).collect();
+        times.sort_unstable();
+        times[ALONE / 2].as_secs_f64() * 1e6
+    };
+    let create_alone_micros = alone(&|i| raw.create(&ids.disks[i % ids.disks.len()], OPERATIONS * 2 + i));
+    let delete_alone_micros = alone(&|i| raw.delete(&rest[i], OPERATIONS * 4 + i));
+    Raw { delete, create, delete_alone_micros, create_alone_micros }
 }
 
 fn grouped(count: usize, conn: &Connection, operation: impl Fn(usize)) -> f64 {
@@ -54,65 +71,120 @@ fn grouped(count: usize, conn: &Connection, operation: impl Fn(usize)) -> f64 {
     (count / A_COMMIT * A_COMMIT) as f64 / started.elapsed().as_secs_f64()
 }
 
-fn one_alone(conn: &Connection, id: &str, number: usize) -> Duration {
+fn one_alone(conn: &Connection, operation: impl FnOnce()) -> Duration {
     let started = Instant::now();
     conn.execute_batch("BEGIN IMMEDIATE").expect("begin");
-    delete(conn, id, number);
+    operation();
     conn.execute_batch("COMMIT").expect("commit");
     started.elapsed()
 }
 
-const EVENT: &str = "INSERT INTO events VALUES (?1, '1000000000000001', 'cn-hangzhou', 'Snapshot:Bench', ?2, 1, '')";
+/// The statements of one text, each with the places of its parameters: `$5` is place 5.
+struct Text(Vec<(&'static str, Vec<usize>)>);
 
-fn execute(conn: &Connection, sql: &str, arguments: impl rusqlite::Params) {
-    conn.prepare_cached(sql).and_then(|mut statement| statement.execute(arguments)).expect("a statement");
+impl Text {
+    fn of(conn: &Connection, sql: &'static str) -> Self {
+        let texts = sql.split(';').filter(|text| !text.trim().is_empty());
+        Self(texts.map(|text| (text, places(conn, text))).collect())
+    }
+
+    /// Runs them all; `columns` of the last row that there was.
+    fn run<const N: usize>(&self, conn: &Connection, arguments: &[Value], columns: [&str; N]) -> Option<[Value; N]> {
+        let mut found = None;
+        for (text, places) in &self.0 {
+            let mut statement = conn.prepare_cached(text).expect("a statement");
+            for (index, place) in places.iter().enumerate() {
+                statement.raw_bind_parameter(index + 1, &arguments[place - 1]).expect("bound");
+            }
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next().expect("a row") {
+                found = Some(columns.map(|column| row.get(column).expect("a value")));
+            }
+        }
+        found
+    }
 }
 
-fn delete(conn: &Connection, id: &str, number: usize) {
-    let found: i64 = conn
-        .prepare_cached(
-            "SELECT source_disk_size + EXISTS (SELECT 1 FROM image_disk_mappings m WHERE m.snapshot_id = s.snapshot_id)
-                + EXISTS (SELECT 1 FROM disk_snapshot_references r WHERE r.snapshot_id = s.snapshot_id)
-                + EXISTS (SELECT 1 FROM tags WHERE tags.resource_id = s.snapshot_id)
-                + EXISTS (SELECT 1 FROM row_locks l WHERE l.resource_id = s.snapshot_id)
-                + EXISTS (SELECT 1 FROM row_locks l WHERE l.resource_id = s.snapshot_id AND l.mode = 'exclusive')
-             FROM snapshots s WHERE snapshot_id = ?1 AND account_id = '1000000000000001'",
-        )
-        .and_then(|mut select| select.query_row([id], |row| row.get(0)))
-        .expect("the snapshot");
-    assert!(found > 0);
-    execute(conn, "DELETE FROM snapshots WHERE snapshot_id = ?1", [id]);
-    execute(conn, "DELETE FROM timers WHERE resource_id = ?1", [id]);
-    execute(conn, EVENT, params![number as i64, id]);
-    execute(
-        conn,
-        "INSERT INTO tombstones VALUES (?1, '1000000000000001', 'cn-hangzhou', 1, ?2)",
-        params![id, number as i64],
-    );
+fn places(conn: &Connection, text: &str) -> Vec<usize> {
+    let statement = conn.prepare(text).expect("a statement");
+    let name = |index| statement.parameter_name(index).expect("$ and a number")[1..].parse().expect("a number");
+    (1..=statement.parameter_count()).map(name).collect()
 }
 
-fn create(conn: &Connection, disk: &str, number: usize) {
-    let number = number as i64 + OPERATIONS as i64;
-    let id = format!("s-bp1raw{:013}", number * 48_271 % 99_999_989);
-    let counted: i64 = conn
-        .prepare_cached(
-            "SELECT d.size + (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = d.disk_id AND s.snapshot_type = 'user')
-                + (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = d.disk_id AND s.status = 'progressing')
-                + EXISTS (SELECT 1 FROM row_locks l WHERE l.resource_id = d.disk_id)
-             FROM disks d LEFT JOIN instances i ON i.instance_id = (
-                 SELECT a.instance_id FROM disk_attachments a WHERE a.disk_id = d.disk_id LIMIT 1)
-             WHERE d.disk_id = ?1",
-        )
-        .and_then(|mut select| select.query_row([disk], |row| row.get(0)))
-        .expect("the disk");
-    assert!(counted > 0);
-    execute(
-        conn,
-        "INSERT INTO snapshots VALUES (?1, '1000000000000001', 'cn-hangzhou', '', '', 'progressing', 'none', 'user', 'standard',
-         ?2, '1-2-3', ?2, 40, 'data', '', '', '', 0, '', '', 1, 0, NULL, NULL, 1000, ?3, ?3, ?3, ?3)",
-        params![id, disk, number + 1_800_000_000_000],
-    );
-    execute(conn, "INSERT INTO timers VALUES ('snapshot_finish', ?1, ?2)", params![id, number]);
-    execute(conn, "UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = ?1", [disk]);
-    execute(conn, EVENT, params![number, id]);
+/// The texts that the daemon itself runs, and the connection they run on.
+struct Statements {
+    conn: Connection,
+    find_snapshot: Text,
+    delete: Text,
+    find_disk: Text,
+    insert: Text,
+}
+
+impl Statements {
+    fn on(conn: Connection) -> Self {
+        Self {
+            find_snapshot: Text::of(&conn, snapshots::FIND),
+            delete: Text::of(&conn, snapshots::DELETE),
+            find_disk: Text::of(&conn, disks::FIND),
+            insert: Text::of(&conn, snapshots::INSERT),
+            conn,
+        }
+    }
+
+    fn snapshots(&self) -> i64 {
+        self.conn.query_row("SELECT COUNT(*) FROM snapshots", [], |row| row.get(0)).expect("a count")
+    }
+
+    fn delete(&self, id: &str, number: usize) {
+        let columns = ["status", "last_modified_time"];
+        let found = self.find_snapshot.run(&self.conn, &values![id, ACCOUNT, REGION], columns);
+        let [status, last_modified_time] = found.expect("the snapshot is there");
+        let number = number as i64;
+        let arguments = values![id, ACCOUNT, REGION, number, "Snapshot:Bench", number, "", status, last_modified_time];
+        self.delete.run(&self.conn, &arguments, []);
+    }
+
+    fn create(&self, disk: &str, number: usize) {
+        let found = self.find_disk.run(&self.conn, &values![disk, ACCOUNT, REGION], ["size"]);
+        let [size] = found.expect("the disk is there");
+        let number = number as i64 + OPERATIONS as i64;
+        let (id, at) = (format!("s-bp1raw{:013}", number * 48_271 % 99_999_989), number + 1_800_000_000_000);
+        let arguments = values![
+            id,
+            ACCOUNT,
+            REGION,
+            number,
+            "Snapshot:Bench",
+            at,
+            disk,
+            "",
+            "",
+            "progressing",
+            "none",
+            "user",
+            "standard",
+            disk,
+            "1-2-3",
+            disk,
+            size,
+            "data",
+            "",
+            "",
+            "",
+            0,
+            "",
+            "",
+            1,
+            0,
+            Value::Null,
+            Value::Null,
+            1000,
+            at,
+            at,
+            at,
+            at,
+            Value::Null
+        ];
+        self.insert.run(&self.conn, &arguments, []);
+    }
 }

@@ -10,8 +10,8 @@ pub struct Ids {
     pub snapshots: Vec<String>,
 }
 
-const ACCOUNT: &str = "1000000000000001";
-const REGION: &str = "cn-hangzhou";
+pub const ACCOUNT: &str = "1000000000000001";
+pub const REGION: &str = "cn-hangzhou";
 /// Disks beyond what the snapshots need, so that creating spreads.
 const DISKS: usize = 5_000;
 const SNAPSHOTS_A_DISK: usize = 50;

@@ -166,21 +166,17 @@ macro_rules! examine {
 }
 pub(crate) use examine;
 
+/// The text behind [`find`].
+pub const FIND: &str =
+    examine!("disks.disk_id = $1 AND disks.account_id = $2 AND ($3 IS NULL OR disks.region_id = $3)");
+
 /// The disk with this id, of the caller's account and, if it named one, region.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<Examined>, Fault> {
     let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
-    let found = sqlx::query_as(examine!(
-        "disks.disk_id = $1 AND disks.account_id = $2 AND ($3 IS NULL OR disks.region_id = $3)"
-    ))
-    .bind(disk_id)
-    .bind(account_id)
-    .bind(region)
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(found)
+    Ok(sqlx::query_as(FIND).bind(disk_id).bind(account_id).bind(region).fetch_optional(tx.conn()).await?)
 }
 
 /// As [`find`], of whatever account: for the engine, which acts for none.

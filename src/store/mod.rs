@@ -18,6 +18,7 @@ mod past;
 pub mod planned_copies;
 pub mod policies;
 pub mod policy_associations;
+mod readers;
 pub mod resource_groups;
 pub mod row_locks;
 mod settling;
@@ -40,7 +41,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::clock::{Clock, Timestamp};
@@ -49,6 +49,7 @@ use crate::faults::{Fault, fault};
 use crate::levers::Levers;
 use filter::Walks;
 use past::Past;
+use readers::Readers;
 use row_locks::{Guard, InFlight, LockTable, RowLocks};
 use settling::Cause;
 use tx::{Context, Scratch, Tx};
@@ -113,7 +114,7 @@ pub(crate) struct Shared {
 pub struct Store {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Request>,
-    readers: sqlx::Pool<Database>,
+    readers: Arc<Readers>,
 }
 
 impl Store {
@@ -125,13 +126,11 @@ impl Store {
         if self.shared.next_due.load(Ordering::Acquire) <= self.shared.clock.now().millis() {
             self.settle(self.shared.clock.now()).await?;
         }
-        let mut conn = self.reader().await?;
+        let mut reader = self.readers.lend().await?;
         let mut scratch = Scratch::default();
         let now = self.shared.clock.now();
-        sqlx::query("BEGIN").execute(&mut *conn).await?;
-        let mut tx = Tx::new(&mut conn, now, context, &self.shared, &mut scratch);
-        let outcome = operation.run(&mut tx).await;
-        sqlx::query("COMMIT").execute(&mut *conn).await?;
+        let outcome = operation.run(&mut Tx::new(&mut reader.conn, now, context, &self.shared, &mut scratch)).await;
+        reader.give_back();
         outcome
     }
 
@@ -260,12 +259,5 @@ impl Store {
             // The writer is gone either way; an error here means that it was gone before.
             let _ = done.await;
         }
-    }
-
-    async fn reader(&self) -> Result<PoolConnection<Database>, Fault> {
-        self.readers.acquire().await.map_err(|error| match error {
-            sqlx::Error::PoolClosed | sqlx::Error::PoolTimedOut => fault("ServiceUnavailable"),
-            other => Fault::internal(other),
-        })
     }
 }

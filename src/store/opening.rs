@@ -17,10 +17,11 @@ use tokio::sync::{Notify, mpsc};
 use super::block_on::block_on;
 use super::filter::Walks;
 use super::past::Past;
+use super::readers::Readers;
 use super::row_locks::LockTable;
 use super::tx::Marks;
 use super::writer::{Fire, Request, Writer};
-use super::{Conn, Database, Shared, Store, timers};
+use super::{Conn, Shared, Store, timers};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::ids::IdGenerator;
@@ -126,19 +127,12 @@ impl Store {
             commits: AtomicU64::new(0),
             commits_allowed: AtomicU64::new(u64::MAX),
         });
-        let readers = sqlx::pool::PoolOptions::<Database>::new()
-            .max_connections(config.limits.readers)
-            .min_connections(config.limits.readers)
-            .acquire_timeout(Duration::from_secs(10))
-            .test_before_acquire(false)
-            .max_lifetime(None)
-            .idle_timeout(None)
-            .connect_with(reading(&file))
-            .await?;
+        let readers = Arc::new(Readers::of(&file, config.limits.readers));
         let marks =
             Marks { ids: IdGenerator::new(config.seed.ids(), stored.id_position), last_event: stored.last_event };
         let pruned_at_event = marks.last_event;
-        let mut writer = Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire };
+        let mut writer =
+            Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire, stands_open: false };
         writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
         let (queue, requests) = mpsc::channel(config.limits.queue);
         start(writer, requests)?;

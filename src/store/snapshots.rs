@@ -125,13 +125,16 @@ macro_rules! examine {
     };
 }
 
+/// The text behind [`find`].
+pub const FIND: &str = examine!("snapshot_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)");
+
 /// The snapshot with this id, of the caller's account and, if it named one, region.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Referenced>, Fault> {
     let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
-    let query = sqlx::query_as(examine!("snapshot_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"));
+    let query = sqlx::query_as(FIND);
     Ok(query.bind(snapshot_id).bind(account_id).bind(region).fetch_optional(tx.conn()).await?)
 }
 
@@ -143,30 +146,32 @@ pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Optio
     Ok(sqlx::query_as(examine!("snapshot_id = $1")).bind(snapshot_id).fetch_optional(tx.conn()).await?)
 }
 
+/// The text behind [`insert`].
+pub const INSERT: &str = concat!(
+    "INSERT INTO snapshots (snapshot_id, account_id, region_id, snapshot_name, description, status, usage,
+         snapshot_type, category, snapshot_link_id, snapshot_sn, source_disk_id, source_disk_size, source_disk_type,
+         source_snapshot_id, source_region_id, product_code, encrypted, kms_key_id, resource_group_id, available,
+         instant_access, instant_access_retention_days, retention_days, full_size_bytes, creation_time, cut_time,
+         finish_time, last_modified_time)
+     VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
+         $27, $28, $29, $30, $31, $32, $33);
+     INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
+     INSERT INTO timers (kind, resource_id, due_at) SELECT 'snapshot_expire', $1, $34 WHERE $34 IS NOT NULL;
+     UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16 AND $19 = '';",
+    event!()
+);
+
 /// Stores a new snapshot with the timers that finish it and let it go after its days of retention; a copy leaves its source disk as it is.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
-    const SQL: &str = concat!(
-        "INSERT INTO snapshots (snapshot_id, account_id, region_id, snapshot_name, description, status, usage,
-             snapshot_type, category, snapshot_link_id, snapshot_sn, source_disk_id, source_disk_size, source_disk_type,
-             source_snapshot_id, source_region_id, product_code, encrypted, kms_key_id, resource_group_id, available,
-             instant_access, instant_access_retention_days, retention_days, full_size_bytes, creation_time, cut_time,
-             finish_time, last_modified_time)
-         VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
-             $27, $28, $29, $30, $31, $32, $33);
-         INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
-         INSERT INTO timers (kind, resource_id, due_at) SELECT 'snapshot_expire', $1, $34 WHERE $34 IS NOT NULL;
-         UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16 AND $19 = '';",
-        event!()
-    );
     let (name, source) = if new.is_copy() {
         ("Snapshot:CopySnapshotStarted", &new.source_snapshot_id)
     } else {
         ("Snapshot:CreateSnapshotStarted", &new.source_disk_id)
     };
-    let statement = effect(tx, SQL, new.subject(), name, source)
+    let statement = effect(tx, INSERT, new.subject(), name, source)
         .bind(&new.snapshot_name)
         .bind(&new.description)
         .bind(&new.status)
@@ -199,6 +204,14 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The text behind [`delete`], for a snapshot without tags that no disk refers to.
+pub const DELETE: &str = concat!(
+    "DELETE FROM snapshots WHERE snapshot_id = $1 AND status = $8 AND last_modified_time = $9;
+     DELETE FROM timers WHERE resource_id = $1;
+     DELETE FROM row_locks WHERE holder = $1;",
+    bury!()
+);
+
 /// Deletes a snapshot with its references of disks, timers, lock and tags; leaves a tombstone and an event. A copy that
 /// is unfinished lets its source go.
 ///
@@ -207,12 +220,6 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn delete(tx: &mut Tx<'_>, found: &Referenced, reason: &'static str) -> Result<bool, Fault> {
-    const SQL: &str = concat!(
-        "DELETE FROM snapshots WHERE snapshot_id = $1 AND status = $8 AND last_modified_time = $9;
-         DELETE FROM timers WHERE resource_id = $1;
-         DELETE FROM row_locks WHERE holder = $1;",
-        bury!()
-    );
     const GUARD: usize = 0;
     let snapshot = &found.snapshot;
     if found.tagged != 0 {
@@ -222,7 +229,7 @@ pub async fn delete(tx: &mut Tx<'_>, found: &Referenced, reason: &'static str) -
         let statement = sqlx::query("DELETE FROM disk_snapshot_references WHERE snapshot_id = $1");
         tx.execute(statement.bind(&snapshot.snapshot_id)).await?;
     }
-    let statement = effect(tx, SQL, snapshot.subject(), "Snapshot:DeleteSnapshotCompleted", reason)
+    let statement = effect(tx, DELETE, snapshot.subject(), "Snapshot:DeleteSnapshotCompleted", reason)
         .bind(&snapshot.status)
         .bind(snapshot.last_modified_time);
     tx.execute_guarded(statement, GUARD).await

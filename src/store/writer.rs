@@ -111,6 +111,9 @@ pub struct Writer {
     pub marks: Marks,
     pub pruned_at_event: i64,
     pub fire: Fire,
+    /// A transaction is open in which nothing has happened. Deferred, it holds neither lock nor view: left open behind
+    /// each commit, it saves the next batch a round trip to the connection's thread.
+    pub stands_open: bool,
 }
 
 impl Writer {
@@ -226,17 +229,29 @@ impl Writer {
     }
 
     pub async fn find_next_due(&mut self) -> Result<(), Fault> {
+        self.step_out().await;
         let due = timers::earliest(&mut self.conn).await?;
         self.shared.next_due.store(due.unwrap_or(i64::MAX), Ordering::Release);
         Ok(())
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), Fault> {
-        if let Err(error) = sqlx::query("BEGIN IMMEDIATE").execute(&mut self.conn).await {
+        if std::mem::take(&mut self.stands_open) {
+            return Ok(());
+        }
+        if let Err(error) = sqlx::query("BEGIN").execute(&mut self.conn).await {
             self.reopen().await;
             return Err(Fault::internal(error));
         }
         Ok(())
+    }
+
+    /// Ends the transaction that stands open, for what runs outside of any: even a mere look would give it a view, which
+    /// ages while it waits.
+    async fn step_out(&mut self) {
+        if std::mem::take(&mut self.stands_open) {
+            self.roll_back().await;
+        }
     }
 
     pub(super) async fn commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
@@ -256,13 +271,16 @@ impl Writer {
         }
         let clock = &self.shared.clock;
         let present = scratch.reached.map_or(clock.now(), |reached| reached.max(clock.now()));
-        sqlx::query("UPDATE engine SET present = $1, id_position = $2, last_event = $3, clock_offset = $4; COMMIT")
-            .bind(present)
-            .bind(scratch.marks.ids.position())
-            .bind(scratch.marks.last_event)
-            .bind(clock.offset_at(present))
-            .execute(&mut self.conn)
-            .await?;
+        sqlx::query(
+            "UPDATE engine SET present = $1, id_position = $2, last_event = $3, clock_offset = $4; COMMIT; BEGIN",
+        )
+        .bind(present)
+        .bind(scratch.marks.ids.position())
+        .bind(scratch.marks.last_event)
+        .bind(clock.offset_at(present))
+        .execute(&mut self.conn)
+        .await?;
+        self.stands_open = true;
         Ok(())
     }
 
@@ -281,6 +299,7 @@ impl Writer {
         self.shared.past.committed(self.shared.clock.now()).await;
         if self.marks.last_event - self.pruned_at_event >= EVENTS_BETWEEN_PRUNINGS {
             self.pruned_at_event = self.marks.last_event;
+            self.step_out().await;
             if let Err(error) = self.opening.prune(&mut self.conn, &self.shared, self.marks.last_event).await {
                 tracing::warn!(%error, "old events, tombstones and tokens could not be pruned");
                 self.roll_back().await;
@@ -307,6 +326,7 @@ impl Writer {
     }
 
     async fn close(mut self) {
+        self.step_out().await;
         if let Err(error) = self.opening.finish(&mut self.conn).await {
             tracing::warn!(%error, "the write-ahead log could not be written back; it is read at the next start");
         }

@@ -17,11 +17,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use super::http::{self, HangUp};
 use crate::App;
+use crate::config::Limits;
 
 /// Why a connection is closed without an answer: a rule of a test bench wants it so.
 #[derive(Debug)]
@@ -62,7 +64,7 @@ impl Listeners {
 
 /// Serves `listeners` until `stop`, then lets calls in flight finish for as long as the limits give them.
 pub async fn serve(app: Arc<App>, listeners: Listeners, stop: impl Future<Output = ()>) {
-    let limits = app.config.limits.clone();
+    let limits = Arc::new(app.config.limits.clone());
     let router = http::router(app);
     let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let (stopping, stopped) = watch::channel(false);
@@ -78,9 +80,9 @@ pub async fn serve(app: Arc<App>, listeners: Listeners, stop: impl Future<Output
             () = &mut stop => break,
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             (slot, (stream, acceptor)) = accepting => {
-                let (router, stopped) = (router.clone(), stopped.clone());
+                let (router, limits, stopped) = (router.clone(), Arc::clone(&limits), stopped.clone());
                 connections.spawn(async move {
-                    open(stream, acceptor, router, limits.head_ms, stopped).await;
+                    open(stream, acceptor, router, &limits, stopped).await;
                     drop(slot);
                 });
             }
@@ -119,7 +121,7 @@ async fn open(
     stream: TcpStream,
     acceptor: Option<TlsAcceptor>,
     router: Router,
-    head_ms: u64,
+    limits: &Limits,
     mut stopped: watch::Receiver<bool>,
 ) {
     // Without it small answers on a kept connection may wait for the acknowledgement of the one before.
@@ -127,23 +129,25 @@ async fn open(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let Some(acceptor) = acceptor else {
-        return connection(stream, router, head_ms, stopped).await;
+        return connection(stream, router, limits, stopped).await;
     };
     let greeted = tokio::select! {
-        greeted = tokio::time::timeout(Duration::from_millis(head_ms), acceptor.accept(stream)) => greeted,
+        greeted = tokio::time::timeout(Duration::from_millis(limits.head_ms), acceptor.accept(stream)) => greeted,
         () = until_stopped(&mut stopped) => return,
     };
     match greeted {
-        Ok(Ok(stream)) => connection(stream, router, head_ms, stopped).await,
+        Ok(Ok(stream)) => connection(stream, router, limits, stopped).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS"),
         Err(_) => tracing::debug!("a TLS client did not finish its greeting in time"),
     }
 }
 
-async fn connection<S>(stream: S, router: Router, head_ms: u64, mut stopped: watch::Receiver<bool>)
+async fn connection<S>(stream: S, router: Router, limits: &Limits, mut stopped: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(Duration::from_millis(limits.answer_ms)));
     let called = AtomicBool::new(false);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         called.store(true, Ordering::Relaxed);
@@ -156,10 +160,10 @@ where
     let mut served = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_millis(head_ms))
+            .header_read_timeout(Duration::from_millis(limits.head_ms))
             .half_close(true)
             .max_buf_size(HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Box::pin(stream)), service)
     );
     let result = tokio::select! {
         result = &mut served => result,
@@ -194,7 +198,7 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
-    use crate::config::{Config, Limits};
+    use crate::config::Config;
     use crate::wire::tls;
 
     struct Running {
@@ -289,6 +293,14 @@ mod tests {
         let mut stream = running.open("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nA=1").await;
         let answer = rest(&mut stream).await;
         assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("<Code>RequestTimeout</Code>"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_never_takes_its_answers_is_let_go_at_their_deadline() {
+        let running = Running::with(|limits| limits.answer_ms = 200).await;
+        let mut stream = running.open("").await;
+        let flood = async { while stream.write_all(PROBE.repeat(1_000).as_bytes()).await.is_ok() {} };
+        tokio::time::timeout(Duration::from_secs(10), flood).await.expect("the server closes the connection");
     }
 
     #[tokio::test]
