@@ -28,6 +28,7 @@ mod locks;
 mod model;
 mod negatives;
 mod neighbours;
+mod once;
 mod policy_associations;
 mod regions;
 mod schedules;

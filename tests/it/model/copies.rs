@@ -92,7 +92,8 @@ impl World {
 pub fn call(daemon: &Daemon, step: Step) -> Call {
     match step {
         Step::Copy(nth) => {
-            let named = ["DestinationSnapshotName", "DestinationSnapshotDescription"].map(|name| (name, "copy".to_owned()));
+            let named =
+                ["DestinationSnapshotName", "DestinationSnapshotDescription"].map(|name| (name, "copy".to_owned()));
             let to = [("SnapshotId", daemon.snapshot(nth)), ("DestinationRegionId", OTHER_REGION.to_owned())];
             ("CopySnapshot", [to, named].concat())
         }

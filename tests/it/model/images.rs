@@ -178,9 +178,9 @@ pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     same(wanted, list(&own_images(daemon, OTHER_REGION).await, "/Images/Image", line), step);
     let params = [("RegionId", REGION), ("PageSize", "100"), ("ImageOwnerAlias", "others")];
     let shared = daemon.app.call_as(OTHER_KEY, "DescribeImages", &params).await.accepted();
-    let wanted = images.filter(|(_, image)| image.is_shared).map(|(nth, image)| {
-        format!("{} {}", daemon.images[nth], image.status)
-    });
+    let wanted = images
+        .filter(|(_, image)| image.is_shared)
+        .map(|(nth, image)| format!("{} {}", daemon.images[nth], image.status));
     same(wanted, list(&shared, "/Images/Image", line), step);
 }
 

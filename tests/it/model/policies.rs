@@ -216,9 +216,7 @@ pub fn call(daemon: &Daemon, world: &World, step: Step) -> Call {
     };
     let (action, params) = match step {
         Step::Create(schedule) => ("CreateAutoSnapshotPolicy", values(daemon.policies.len(), schedule)),
-        Step::Modify(nth, schedule) => {
-            ("ModifyAutoSnapshotPolicyEx", [vec![id(nth)], values(nth, schedule)].concat())
-        }
+        Step::Modify(nth, schedule) => ("ModifyAutoSnapshotPolicyEx", [vec![id(nth)], values(nth, schedule)].concat()),
         Step::Apply(policy, disk) => ("ApplyAutoSnapshotPolicy", vec![id(policy), disks(disk)]),
         Step::Cancel(policy, disk) => {
             ("CancelAutoSnapshotPolicy", std::iter::once(disks(disk)).chain(policy.map(id)).collect())

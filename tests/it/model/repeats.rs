@@ -9,14 +9,8 @@ use super::{Call, Daemon};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    CreateDisk {
-        token: u8,
-        size: i64,
-    },
-    CreateSnapshot {
-        token: u8,
-        disk: Nth,
-    },
+    CreateDisk { token: u8, size: i64 },
+    CreateSnapshot { token: u8, disk: Nth },
     DryReset(Nth, Nth),
     DryKeep(keeping::Step),
 }
@@ -85,9 +79,7 @@ impl World {
 
     fn known(&self, token: u8, asked: Asked) -> Option<&Answered> {
         let is_same_action = |one: Asked| matches!(one, Asked::Disk { .. }) == matches!(asked, Asked::Disk { .. });
-        let is_known = |one: &&Answered| {
-            one.token == token && is_same_action(one.asked) && self.now - one.at < DAY
-        };
+        let is_known = |one: &&Answered| one.token == token && is_same_action(one.asked) && self.now - one.at < DAY;
         self.answered.iter().rev().find(is_known)
     }
 

@@ -9,21 +9,15 @@ use crate::support::REGION;
 
 pub const TASK: i64 = 3;
 const LEAST_AGE: i64 = 14 * DAY;
-const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
+pub const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
 /// GiB that a disk of each level has at least.
 const LEAST_SIZES: [i64; 4] = [1, 20, 461, 1_261];
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    Archive {
-        snapshot: Nth,
-        days: Option<i64>,
-    },
+    Archive { snapshot: Nth, days: Option<i64> },
     Export(Nth),
-    ModifySpec {
-        disk: Nth,
-        level: usize,
-    },
+    ModifySpec { disk: Nth, level: usize },
     Cancel(Nth),
 }
 
@@ -194,7 +188,7 @@ pub fn call(daemon: &Daemon, step: Step) -> Call {
     }
 }
 
-/// Compares the tasks, and the levels of the disks.
+/// Compares the tasks.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let wanted = world.tasks.iter().enumerate().map(|(nth, task)| {
         let (action, of) = match task.work {
@@ -204,19 +198,11 @@ pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
         };
         format!("{} {action} {} of {of}", daemon.tasks[nth], task.status)
     });
-    let page = [("RegionId", REGION), ("PageSize", "100")];
-    let tasks = daemon.app.ok("DescribeTasks", &page).await;
+    let tasks = daemon.app.ok("DescribeTasks", &[("RegionId", REGION), ("PageSize", "100")]).await;
     let shown = list(&tasks, "/TaskSet/Task", |row| {
         let [id, action, status, of] =
             ["TaskId", "TaskAction", "TaskStatus", "ResourceId"].map(|name| field(row, name));
         format!("{id} {action} {status} of {of}")
-    });
-    same(wanted, shown, step);
-    let disks = daemon.app.ok("DescribeDisks", &page).await;
-    let there = world.disks.iter().enumerate().filter(|(_, disk)| disk.is_there);
-    let wanted = there.map(|(nth, disk)| format!("{} {}", daemon.disk(nth), LEVELS[disk.level]));
-    let shown = list(&disks, "/Disks/Disk", |row| {
-        format!("{} {}", field(row, "DiskId"), field(row, "PerformanceLevel"))
     });
     same(wanted, shown, step);
 }
