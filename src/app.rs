@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::admin;
 use crate::api::call::Claims;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids::RequestIds;
 use crate::levers::Levers;
 use crate::lifecycle;
+use crate::store::accounts::StoredAccounts;
+use crate::store::tx::Context;
 use crate::store::{Failure, Store};
 use crate::wire::credentials::Credentials;
 use crate::wire::nonces::Nonces;
@@ -23,6 +26,7 @@ pub struct App {
     pub request_ids: RequestIds,
     pub claims: Claims,
     pub levers: Arc<Levers>,
+    pub signals: admin::Signals,
     /// Whether all that fell due before the start has happened.
     pub is_ready: AtomicBool,
 }
@@ -46,12 +50,18 @@ impl App {
         // Nobody can ask for what is remembered where the levers are off.
         let levers = Arc::new(Levers::new(if config.has_levers() { config.admin.requests } else { 0 }));
         let store = Store::open(&config, &clock, &levers, lifecycle::fire).await?;
+        let credentials = Credentials::new(&config.accounts);
+        match store.read(&Context::engine(), &StoredAccounts).await {
+            Ok(accounts) => accounts.iter().for_each(|account| credentials.add(account)),
+            Err(failure) => return Err(Failure::Database(sqlx::Error::Protocol(failure.to_string()))),
+        }
         Ok(Arc::new(Self {
-            credentials: Credentials::new(&config.accounts),
+            credentials,
             nonces: Nonces::new(config.limits.nonces),
             request_ids: RequestIds::new(config.seed.ids()),
             claims: Claims::default(),
             levers,
+            signals: admin::Signals::default(),
             is_ready: AtomicBool::new(false),
             config,
             clock,

@@ -1,11 +1,15 @@
 //! Time: instants in whole milliseconds UTC and the one clock all resources live by; never reads time anywhere else.
 
+mod span;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+pub use span::parse_span;
 
 const SECOND: i64 = 1_000;
 const DAY: i64 = 86_400 * SECOND;
@@ -59,6 +63,13 @@ impl Timestamp {
             _ => b.is_ascii_digit(),
         });
         let instant: jiff::Timestamp = shaped.then(|| whole.parse().ok()).flatten()?;
+        Some(Self(instant.as_millisecond()))
+    }
+
+    /// Reads any instant of RFC 3339, with fractions and offsets.
+    #[must_use]
+    pub fn parse_any(text: &str) -> Option<Self> {
+        let instant: jiff::Timestamp = text.parse().ok()?;
         Some(Self(instant.as_millisecond()))
     }
 
@@ -229,6 +240,14 @@ impl Clock {
             let wall = (i128::from(left) * 1_000 + pace - 1) / pace;
             Duration::from_millis(u64::try_from(wall).unwrap_or(u64::MAX))
         })
+    }
+
+    /// Sets a clock that stands still to an earlier instant, or a later one, when the state is put back; others go on.
+    pub fn set_back(&self, instant: Timestamp) {
+        let mut face = self.face();
+        if face.mode == Mode::Manual {
+            (face.anchor, face.latest) = (instant.0, instant.0);
+        }
     }
 
     /// Whether what was due at `due` was slept through: by a daemon that was down or by a machine that was suspended.

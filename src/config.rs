@@ -14,7 +14,7 @@ use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 use crate::regions;
-pub use clock::{CatchUp, Clock, ClockMode, Millis, RATES};
+pub use clock::{CatchUp, Clock, ClockMode, Millis, RATES, scaled};
 pub use kms_keys::{KmsKey, KmsKeyState};
 pub use tls::Tls;
 
@@ -23,8 +23,9 @@ pub const DEFAULTS: &str = include_str!("../config.toml");
 /// Read when no `--config` is given and the file exists.
 const SYSTEM_FILE: &str = "/etc/snapshotd/config.toml";
 const PREFIX: &str = "SNAPSHOTD_";
-/// Variables that a test bench sets for its clients, not for the daemon.
+/// Variables that a test bench sets for its clients, not for the daemon: these, and the one that names the daemon to run.
 const TEST_PREFIX: &str = "test_";
+const BINARY: &str = "bin";
 /// The id of the key that ships with the defaults and is public knowledge.
 pub const DEFAULT_KEY: &str = "testid";
 const DEFAULT_SECRET: &str = "testsecret";
@@ -106,6 +107,8 @@ pub struct Limits {
 #[serde(deny_unknown_fields)]
 pub struct Seed {
     pub ids: u64,
+    /// Empty for none.
+    pub file: PathBuf,
 }
 
 impl Seed {
@@ -198,6 +201,7 @@ pub struct Fidelity {
     pub unknown_policy: Unknown,
     pub default_region: String,
     pub strict_region: bool,
+    pub require_region: bool,
     pub conflict_wait_ms: u64,
     pub allow_never_attached: bool,
     pub snapshot_service_open: bool,
@@ -252,7 +256,8 @@ impl Config {
             None if Path::new(SYSTEM_FILE).is_file() => figment = figment.merge(Toml::file_exact(SYSTEM_FILE)),
             None => {}
         }
-        let environment = Env::prefixed(PREFIX).filter(|key| !key.starts_with(TEST_PREFIX)).split("__");
+        let environment =
+            Env::prefixed(PREFIX).filter(|key| !key.starts_with(TEST_PREFIX) && key != BINARY).split("__");
         let figment = figment.merge(environment).merge(Serialized::defaults(flags));
         let config: Self = figment.extract().map_err(|error| Refused(error.to_string()))?;
         config.validate(flags)?;

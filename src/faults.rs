@@ -67,6 +67,19 @@ impl Fault {
         self
     }
 
+    /// The same refusal as the table of `action` spells it, where that has a row for an older spelling alone.
+    #[must_use]
+    pub fn as_spelled_by(mut self, action: &str) -> Self {
+        let other = SPELLINGS.iter().find(|(common, _)| *common == self.code);
+        if let Some((common, older)) = other
+            && !is_documented(action, common)
+            && is_documented(action, older)
+        {
+            self.code = Cow::Borrowed(older);
+        }
+        self
+    }
+
     #[must_use]
     pub fn code(&self) -> &str {
         &self.code
@@ -126,12 +139,28 @@ pub fn is_documented(action: &str, code: &str) -> bool {
     table().rows.contains_key(&(action, code))
 }
 
+/// The code with which the action's own table tells that RegionId is missing; `None` where it does not.
+#[must_use]
+pub fn missing_region(action: &str) -> Option<&'static str> {
+    let codes = ["MissingParameter.RegionId", "MissingParamter.RegionId", "Invalid.Parameter", MISSING];
+    let tells = |row: &Row| row.message.contains("egionId");
+    codes.into_iter().find(|code| table().rows.get(&(action, *code)).is_some_and(|rows| rows.iter().any(tells)))
+}
+
 /// Every status that the table gives for this action and code, the common rows included.
 #[must_use]
 pub fn statuses(action: &str, code: &str) -> Vec<u16> {
     let rows = [action, COMMON].into_iter().filter_map(|scope| table().rows.get(&(scope, code)));
     rows.flatten().map(|row| row.status).collect()
 }
+
+/// Codes of what happens around every action, with the spelling that the tables of some actions have instead.
+const SPELLINGS: [(&str, &str); 4] = [
+    ("IdempotentParameterMismatch", "IdempotenceParamNotMatch"),
+    ("IdempotentProcessing", "LastTokenProcessing"),
+    ("InvalidClientToken.Malformed", "InvalidClientToken.ValueNotSupported"),
+    ("Operation.Conflict", "OperationConflict"),
+];
 
 /// The code of failures of the daemon itself.
 const INTERNAL: &str = "InternalError";

@@ -1,5 +1,6 @@
 //! Identifiers of resources and requests: the only place that draws randomness, never reads a clock.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::RngExt;
@@ -39,17 +40,44 @@ impl IdKind {
     }
 }
 
+impl IdKind {
+    pub const ALL: [Self; 8] = [
+        Self::Snapshot,
+        Self::Disk,
+        Self::Image,
+        Self::Instance,
+        Self::Task,
+        Self::TaskGroup,
+        Self::SnapshotGroup,
+        Self::AutoSnapshotPolicy,
+    ];
+
+    /// The kind whose ids look like this one: its prefix, then letters and digits of lower case.
+    #[must_use]
+    pub fn of(id: &str) -> Option<Self> {
+        let is_token = |rest: &str| {
+            LENGTHS.contains(&rest.len()) && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
+        Self::ALL.into_iter().find(|kind| id.strip_prefix(kind.prefix()).is_some_and(is_token))
+    }
+}
+
+/// How long what follows the prefix may be where somebody else chooses it.
+const LENGTHS: std::ops::RangeInclusive<usize> = 1..=40;
+
 /// Makes resource ids: random, or replayable from a seed and a position that the store keeps.
 #[derive(Clone, Debug)]
 pub struct IdGenerator {
     seed: Option<u64>,
     position: i64,
+    /// Ids that are to be given out next, by prefix.
+    named: BTreeMap<&'static str, VecDeque<String>>,
 }
 
 impl IdGenerator {
     #[must_use]
     pub fn new(seed: Option<u64>, position: i64) -> Self {
-        Self { seed, position }
+        Self { seed, position, named: BTreeMap::new() }
     }
 
     /// How many ids were drawn so far; stored in the transaction that used them.
@@ -58,8 +86,38 @@ impl IdGenerator {
         self.position
     }
 
+    /// Makes `id` the next of its kind, after those that were named before; `false` when it is among them.
+    pub fn name(&mut self, kind: IdKind, id: String) -> bool {
+        let named = self.named.entry(kind.prefix()).or_default();
+        let is_new = !named.contains(&id);
+        if is_new {
+            named.push_back(id);
+        }
+        is_new
+    }
+
+    /// Begins anew with a seed.
+    pub fn reseed(&mut self, seed: Option<u64>) {
+        (self.seed, self.position) = (seed, 0);
+    }
+
+    /// What follows the region mark in the first ids after a seeding.
+    #[must_use]
+    pub fn first_tokens(seed: u64, count: usize) -> Vec<String> {
+        let mut ids = Self::new(Some(seed), 0);
+        (0..count).map(|_| ids.token(TOKEN_LENGTH)).collect()
+    }
+
+    /// Goes back, or on, to where `position` ids were drawn.
+    pub fn rewind(&mut self, position: i64) {
+        self.position = position;
+    }
+
     /// The next id of `kind`: prefix, three-letter region mark, token, such as `s-bp1a2b…`.
     pub fn next(&mut self, kind: IdKind, region_mark: &str) -> String {
+        if let Some(named) = self.named.get_mut(kind.prefix()).and_then(VecDeque::pop_front) {
+            return named;
+        }
         format!("{}{region_mark}{}", kind.prefix(), self.token(TOKEN_LENGTH))
     }
 

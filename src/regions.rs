@@ -64,3 +64,10 @@ pub fn find(id: &str) -> Option<&'static Region> {
 pub fn names() -> Vec<&'static str> {
     REGIONS.iter().map(|region| region.id).collect()
 }
+
+/// `cn-hangzhou`: lower-case words, digits and dashes.
+#[must_use]
+pub fn is_region_id(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    text.contains('-') && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(fits)
+}

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::actions::instances::check_key_pair;
 use crate::api::action::{Action, Entry, write};
-use crate::api::common::{Empty, check_kms_key};
+use crate::api::common::{Empty, check_kms_key, check_unlocked, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes::{self, History};
 use crate::store::disks::{self, Disk, Examined};
@@ -19,14 +19,21 @@ pub static ACTIONS: [Entry; 2] = [write::<AttachDisk>(), write::<DetachDisk>()];
 ///
 /// # Errors
 /// 404 `InvalidInstanceId.NotFound`, `IncorrectInstanceStatus` with the status that the action documents.
-pub async fn ready_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance, Fault> {
+pub async fn ready_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<instances::Examined, Fault> {
     let Some(found) = instances::find(tx, instance_id).await? else {
         return Err(fault("InvalidInstanceId.NotFound"));
     };
     match found.instance.status.as_str() {
-        "Running" | "Stopped" => Ok(found.instance),
+        "Running" | "Stopped" => Ok(found),
         _ => Err(fault("IncorrectInstanceStatus")),
     }
+}
+
+/// As [`ready_instance`], if it is not locked either.
+async fn unlocked_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<instances::Examined, Fault> {
+    let found = ready_instance(tx, instance_id).await?;
+    check_unlocked(found.lock())?;
+    Ok(found)
 }
 
 /// Device letters after the one of the system disk.
@@ -93,9 +100,11 @@ impl Action for AttachDisk {
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
             return Err(fault("InvalidDiskId.NotFound"));
         };
-        let instance = ready_instance(tx, &self.instance_id).await?;
+        let host = unlocked_instance(tx, &self.instance_id).await?;
+        check_unlocked_and_paid(host.lock())?;
+        let instance = host.instance;
         self.may_be_attached(&found, &instance)?;
-        self.may_be_booted(tx, &found.disk).await?;
+        self.may_come_here(tx, &found.disk).await?;
         check_kms_key(tx, &found.disk.kms_key_id)?;
         let loser = self.loser(tx, &found, &instance).await?;
         let device = self.free_device(tx, &found.disk).await?;
@@ -107,6 +116,11 @@ impl Action for AttachDisk {
             disks::detach(tx, &disk.disk_id, loser).await?;
         }
         disks::attach(tx, &disk.disk_id, &instance.instance_id, &device).await?;
+        if instance.status == "Stopped" && !disk.is_system() {
+            let history = changes::history(tx, &disk.disk_id).await?;
+            let history = History { attached_stopped_at: Some(tx.now), ..history };
+            changes::set_history(tx, &disk.disk_id, &history).await?;
+        }
         if !disks::set_status(tx, &disk, "Attaching", "Disk:StateChange").await? {
             return Err(fault("IncorrectDiskStatus"));
         }
@@ -170,14 +184,18 @@ impl AttachDisk {
         }
     }
 
-    /// Documented: a system disk goes back to the instance that it came from, and to no other.
-    async fn may_be_booted(&self, tx: &mut Tx<'_>, disk: &Disk) -> Result<(), Fault> {
-        if !self.bootable {
+    /// Documented: a system disk, and an ephemeral one, goes back to the instance that it came from, and to no other.
+    async fn may_come_here(&self, tx: &mut Tx<'_>, disk: &Disk) -> Result<(), Fault> {
+        if !self.bootable && !disk.is_ephemeral() {
             return Ok(());
         }
         let origin = changes::history(tx, &disk.disk_id).await?.origin_instance_id;
         if !origin.is_empty() && origin != self.instance_id {
-            return Err(fault("InvalidInstance.NotOriginInstance"));
+            let codes = ["InvalidInstance.NotOriginInstance", "InvalidOperation.OtherInstanceUnsupported"];
+            return Err(fault(codes[usize::from(disk.is_ephemeral())]));
+        }
+        if !self.bootable {
+            return Ok(());
         }
         let image = images::find(tx, &disk.image_id).await?;
         image.map_or(Ok(()), |found| check_key_pair(self.key_pair_name.as_deref(), &found.image))
@@ -234,7 +252,7 @@ impl Action for DetachDisk {
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
             return Err(fault("InvalidDiskId.NotFound"));
         };
-        let instance = ready_instance(tx, &self.instance_id).await?;
+        let instance = unlocked_instance(tx, &self.instance_id).await?.instance;
         let attachments = disks::attachments_of(tx, &[&self.disk_id]).await?;
         if attachments.is_empty() {
             return Err(fault("InvalidDisk.AlreadyDetached"));
@@ -256,6 +274,10 @@ impl Action for DetachDisk {
         }
         if !bool::from(found.disk.portable) {
             return Err(fault(if found.disk.is_system() { "DiskTypeViolation" } else { "DiskNotPortable" }));
+        }
+        let is_of_image = found.disk.is_system() && !found.disk.image_id.is_empty();
+        if is_of_image && images::find(tx, &found.disk.image_id).await?.is_none() {
+            return Err(fault("InvalidDiskId.OperationNotSupported"));
         }
         // Effect
         let mut disk = found.disk;

@@ -6,15 +6,16 @@ mod reset;
 use serde::Deserialize;
 
 use crate::actions::instances::{check_key_pair, is_password};
+use crate::actions::snapshots::check_age;
 use crate::api::action::{Action, Entry, write, write_once};
-use crate::api::common::{Empty, check_given, check_kms_key, check_one_of};
+use crate::api::common::{Empty, check_given, check_kms_key, check_one_of, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes;
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-use crate::store::{image_shares, images, instances};
+use crate::store::{contents, image_shares, images, instances, snapshots};
 use replace::ReplaceSystemDisk;
 use reset::{ResetDisk, ResetDisks};
 
@@ -62,6 +63,9 @@ impl Action for ReInitDisk {
             if !disks::has_source(tx, &disk.disk_id).await? {
                 return Err(fault("InvalidSourceSnapshot"));
             }
+            if let Some(found) = snapshots::find_for_engine(tx, source).await? {
+                check_age(&found.snapshot)?;
+            }
             tx.lock_rows(&RowLocks::shared(source))?;
             if row_locks::is_held(tx, source, Mode::Shared).await? {
                 return Err(fault("Operation.Conflict"));
@@ -83,6 +87,7 @@ impl Action for ReInitDisk {
             return Err(fault("Operation.Conflict"));
         }
         hold_while_rewritten(tx, &disk.disk_id, source).await?;
+        contents::bring_back(tx, &disk.disk_id, None).await?;
         let due = tx.now.plus_millis(tx.config().lifecycle.reinit_ms.into());
         timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await?;
         if let (true, Some(instance_id)) = (self.auto_start_instance, &found.instance_id) {
@@ -99,6 +104,7 @@ fn check_strategy(strategy: Option<&str>) -> Result<(), Fault> {
 }
 
 fn may_be_reinitialised(found: &Examined) -> Result<(), Fault> {
+    check_unlocked_and_paid(found.lock())?;
     if found.disk.is_ephemeral() {
         return Err(fault("DiskCategory.OperationNotSupported"));
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::disks::sizes;
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
-use crate::api::common::{Empty, check_kms_key, check_one_of, spelled};
+use crate::api::common::{Empty, check_kms_key, check_one_of, check_unlocked_and_paid, spelled};
 use crate::faults::{Fault, fault};
 use crate::store::disks::changes::{self, History};
 use crate::store::disks::{self, Disk, Examined};
@@ -37,6 +37,8 @@ const FIXED_PLATFORMS: [&str; 2] = ["FreeBSD", "CoreOS"];
 
 impl Action for ResizeDisk {
     const NAME: &'static str = "ResizeDisk";
+    const MISSING: &'static [(&'static str, &'static str)] =
+        &[("DiskId", "IncompleteParamter"), ("NewSize", "IncompleteParamter")];
     const MALFORMED: &'static [(&'static str, &'static str)] = &[("NewSize", "InvalidDataDiskSize.ValueNotSupported")];
     type Response = Empty;
 
@@ -85,6 +87,7 @@ impl ResizeDisk {
 
     /// The disk and its instance are in a state for it.
     async fn may_be_resized(&self, tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
+        check_unlocked_and_paid(found.lock())?;
         let disk = &found.disk;
         // Documented: ephemeral disks grow under a running instance, the oldest category only under a stopped one.
         if disk.is_ephemeral() && !self.is_online() {

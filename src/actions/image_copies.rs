@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::actions::images::{OLDEST_SNAPSHOT, check_room, is_image_name, own};
+use crate::actions::images::{check_room, is_image_name, own};
 use crate::actions::snapshot_copies::{Copy, begun};
+use crate::actions::snapshots::check_age;
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
 use crate::api::common::{
     Empty, Tag, check_given, check_kms_key, check_one_of, check_tag_quota, is_description, is_resource_group,
@@ -157,9 +158,7 @@ async fn check_snapshots(tx: &mut Tx<'_>, mappings: &[Mapping]) -> Result<(), Fa
         if found.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
-        if found.snapshot.creation_time < OLDEST_SNAPSHOT {
-            return Err(fault("InvalidSnapshot.TooOld"));
-        }
+        check_age(&found.snapshot)?;
     }
     Ok(())
 }
@@ -284,8 +283,9 @@ impl Action for CancelCopyImage {
         if !image.is_copying() {
             return Err(fault("IncorrectImageStatus"));
         }
+        // As CancelTask has it: what an operator holds goes on.
         if found.is_held() {
-            return Err(fault("Operation.Conflict"));
+            return Err(fault("CancelNotSupported"));
         }
         // Effect
         let mappings = images::mappings_of(tx, &[&self.image_id]).await?;

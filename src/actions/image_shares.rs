@@ -11,8 +11,8 @@ use crate::store::filter::{self, Filter};
 use crate::store::image_shares::{self, EVERYBODY, Share};
 use crate::store::images::{self, Examined};
 use crate::store::row_locks::RowLocks;
-use crate::store::snapshots;
 use crate::store::tx::Tx;
+use crate::store::{accounts, snapshots};
 
 pub static ACTIONS: [Entry; 2] = [write::<ModifyImageSharePermission>(), read::<DescribeImageSharePermission>()];
 
@@ -77,7 +77,8 @@ impl Action for ModifyImageSharePermission {
         if found.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
-        let (add, remove) = (accounts(tx, &self.add_account)?, accounts(tx, &self.remove_account)?);
+        let add = accounts(tx, &self.add_account).await?;
+        let remove = accounts(tx, &self.remove_account).await?;
         if add.is_empty() && remove.is_empty() {
             return self.publish(tx, &found).await;
         }
@@ -115,13 +116,13 @@ impl ModifyImageSharePermission {
 }
 
 /// The accounts that count, each once.
-fn accounts(tx: &Tx<'_>, given: &[String]) -> Result<Vec<String>, Fault> {
+async fn accounts(tx: &mut Tx<'_>, given: &[String]) -> Result<Vec<String>, Fault> {
     let mut accounts: Vec<String> = Vec::new();
     for account_id in given.iter().take(MOST_ACCOUNTS) {
         if account_id == tx.account_id() {
             return Err(fault("InvalidAccount.Forbbiden"));
         }
-        if !tx.config().accounts.iter().any(|known| known.id == *account_id) {
+        if !accounts::is_known(tx, account_id).await? {
             return Err(fault("InvalidAccount.NotFound"));
         }
         if !accounts.contains(account_id) {

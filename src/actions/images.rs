@@ -14,7 +14,7 @@ use crate::store::images::{self, Examined};
 use crate::store::row_locks::RowLocks;
 use crate::store::tx::Tx;
 use create::CreateImage;
-pub use create::{OLDEST_SNAPSHOT, platform};
+pub use create::platform;
 use describe::DescribeImages;
 use family::DescribeImageFromFamily;
 use modify::ModifyImageAttribute;

@@ -14,10 +14,11 @@ use serde::Deserialize;
 
 use crate::actions::disks::release;
 use crate::api::action::{Action, Entry, read, write, write_once};
-use crate::api::common::{Empty, check_kms_key, spelled};
+use crate::api::common::{Empty, IN_ARREARS, check_kms_key, check_paid, check_unlocked, spelled};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
+use crate::store::disks::changes::{self, History};
 use crate::store::disks::{self, Examined};
 use crate::store::instances::{self, Instance};
 use crate::store::row_locks::{self, Mode, RowLocks};
@@ -25,7 +26,7 @@ use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
 use create::CreateInstance;
 use describe::DescribeInstances;
-pub use describe::nominal;
+pub use describe::{LOCK_REASONS, nominal};
 pub use launch::{check_key_pair, default_host_name, is_password};
 pub use plans::{encryption, inherited_key};
 use run::RunInstances;
@@ -42,10 +43,13 @@ pub static ACTIONS: [Entry; 8] = [
     read::<DescribeInstances>(),
 ];
 
-async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance, Fault> {
+/// The instance, if nothing holds or locks it; `unpaid` is the action's code for one that is not paid for, if it has one.
+async fn find(tx: &mut Tx<'_>, instance_id: &str, unpaid: Option<&'static str>) -> Result<Instance, Fault> {
     let Some(found) = instances::find(tx, instance_id).await? else {
         return Err(fault("InvalidInstanceId.NotFound"));
     };
+    check_unlocked(found.lock())?;
+    unpaid.map_or(Ok(()), |code| check_paid(found.lock(), code))?;
     if found.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found.instance) }
 }
 
@@ -68,9 +72,11 @@ impl Action for StartInstance {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
-        let instance = find(tx, &self.instance_id).await?;
-        if instance.status != "Stopped" {
-            return Err(fault("IncorrectInstanceStatus"));
+        let instance = find(tx, &self.instance_id, Some("InstanceExpired")).await?;
+        match instance.status.as_str() {
+            "Stopped" => {}
+            "Pending" => return Err(fault("InstanceNotReady")),
+            _ => return Err(fault("IncorrectInstanceStatus")),
         }
         let attached = disks::of_instance(tx, &self.instance_id).await?;
         if attached.first().is_none_or(|found| !found.disk.is_system()) {
@@ -79,6 +85,7 @@ impl Action for StartInstance {
         if attached.iter().any(Examined::is_held_exclusively) {
             return Err(fault("Operation.Conflict"));
         }
+        check_settled(&attached)?;
         check_keys(tx, &attached)?;
         // Effect
         let due = tx.now.plus_millis(tx.config().lifecycle.instance_start_ms.into());
@@ -112,11 +119,12 @@ impl Action for StopInstance {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        let instance = find(tx, &self.instance_id).await?;
+        let instance = find(tx, &self.instance_id, Some(IN_ARREARS)).await?;
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
         let attached = disks::of_instance(tx, &self.instance_id).await?;
+        check_settled(&attached)?;
         check_keys(tx, &attached)?;
         let mode = self.mode().unwrap_or("KeepCharging");
         let due = tx.now.plus_millis(stopping(tx, self.force_stop));
@@ -128,6 +136,12 @@ impl StopInstance {
     fn mode(&self) -> Option<&'static str> {
         spelled(self.stopped_mode.as_deref(), &["StopCharging", "KeepCharging"])
     }
+}
+
+/// No disk is on its way to the instance or away from it.
+fn check_settled(attached: &[Examined]) -> Result<(), Fault> {
+    let is_moving = |found: &Examined| matches!(found.disk.status.as_str(), "Attaching" | "Detaching");
+    if attached.iter().any(is_moving) { Err(fault("DiskError")) } else { Ok(()) }
 }
 
 /// The keys of all disks can decrypt.
@@ -160,10 +174,11 @@ impl Action for RebootInstance {
     }
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
-        let instance = find(tx, &self.instance_id).await?;
+        let instance = find(tx, &self.instance_id, None).await?;
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
+        check_settled(&disks::of_instance(tx, &self.instance_id).await?)?;
         let starting = i64::from(tx.config().lifecycle.instance_start_ms);
         let due = tx.now.plus_millis(stopping(tx, self.force_stop) + starting);
         change(tx, &instance, "Starting", "Not-applicable", due).await
@@ -216,7 +231,7 @@ impl Action for DeleteInstance {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
-        let instance = find(tx, &self.instance_id).await?;
+        let instance = find(tx, &self.instance_id, None).await?;
         if bool::from(instance.deletion_protection) {
             let why = "Deletion protection of the instance is on.";
             return Err(fault("InvalidOperation.DeletionProtection").with(why));
@@ -248,6 +263,11 @@ impl Action for DeleteInstance {
             // Whatever was going on with it ends here, so its locks go with its timer.
             timers::clear(tx, TimerKind::DiskFinish, &found.disk.disk_id).await?;
             row_locks::release(tx, &found.disk.disk_id).await?;
+            if is_free && found.disk.is_ephemeral() {
+                let history = changes::history(tx, &found.disk.disk_id).await?;
+                let history = History { origin_instance_id: self.instance_id.clone(), ..history };
+                changes::set_history(tx, &found.disk.disk_id, &history).await?;
+            }
             if is_free && !disks::set_status(tx, &found.disk, "Available", "Disk:DetachDiskCompleted").await? {
                 return Err(fault("Operation.Conflict"));
             }

@@ -13,7 +13,7 @@ use crate::api::common::{
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::{self, IdKind};
-use crate::regions::{self, Region};
+use crate::regions::{self, Region, is_region_id};
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::snapshot_copies;
 use crate::store::snapshots::{self, Snapshot};
@@ -238,12 +238,6 @@ pub fn begun(tx: &mut Tx<'_>, source: &Snapshot, copy: Copy<'_>, finish_time: Ti
         last_modified_time: now,
         ..source.clone()
     }
-}
-
-/// `cn-hangzhou`: lower-case words, digits and dashes.
-fn is_region_id(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    text.contains('-') && text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(fits)
 }
 
 impl Role {

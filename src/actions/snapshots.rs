@@ -1,14 +1,15 @@
-//! Snapshots: made, modified and deleted, and described in `describe`; no SQL, no transport.
+//! Snapshots: made, modified and deleted, described in `describe`, what they need of a disk in `state`; no SQL, no transport.
 
 mod describe;
+mod state;
 
 use serde::{Deserialize, Serialize};
 
 use crate::actions::snapshot_copies::ARCHIVE;
 use crate::api::action::{Action, Entry, Idempotent, read, write, write_once};
 use crate::api::common::{
-    Empty, Tag, check_given, check_kms_key, check_one_of, check_snapshot_service, check_tag_quota, deleted_already,
-    is_description, is_name, is_resource_group, tags_to_set,
+    Empty, Tag, check_given, check_one_of, check_snapshot_service, check_tag_quota, deleted_already, is_description,
+    is_name, is_resource_group, tags_to_set,
 };
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
@@ -19,6 +20,8 @@ use crate::store::snapshots::{self, Referenced, Snapshot};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 use describe::DescribeSnapshots;
+use state::not_found;
+pub use state::{check_age, check_disk_state, check_free, check_unfinished, may_be_snapshotted};
 
 pub static ACTIONS: [Entry; 4] = [
     write_once::<CreateSnapshot>(),
@@ -67,6 +70,10 @@ impl Action for CreateSnapshot {
         if self.instant_access_retention_days.is_some_and(|days| !(1..=65_535).contains(&days)) {
             return Err(fault("InvalidInstantAccessRetentionDays.Malformed"));
         }
+        // Documented: one or the other makes a snapshot that is usable at once.
+        if self.category.is_some() && self.instant_access == Some(true) {
+            return Err(fault("InvalidCategoryAndInstantAccess.Malformed"));
+        }
         tags_to_set(&self.tag).map(drop)
     }
 
@@ -78,12 +85,13 @@ impl Action for CreateSnapshot {
         // Checks
         check_snapshot_service(tx).await?;
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
-            return Err(fault("InvalidDiskId.NotFound"));
+            return Err(fault(not_found(&self.disk_id)));
         };
-        if found.is_held_exclusively() {
-            return Err(fault("Operation.Conflict"));
-        }
+        check_free(tx, &found).await?;
         may_be_snapshotted(tx, &found)?;
+        if found.has_encrypted_copies_under_way() {
+            return Err(fault("InvalidOperation.UnfinishedEncryptedSnapshotCopy"));
+        }
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;
         // Effect
@@ -167,61 +175,6 @@ pub fn serial_number(digits: &str) -> String {
     format!("{}-{}-{}", &digits[..5], &digits[5..14], &digits[14..])
 }
 
-/// The disk is in a state to be snapshotted and within its quotas.
-///
-/// # Errors
-/// The documented codes of CreateSnapshot, those of CreateImage among them.
-pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    check_disk_state(tx, found)?;
-    if found.manual_snapshots >= tx.config().quotas.snapshots_per_disk {
-        return Err(fault("QuotaExceed.Snapshot"));
-    }
-    check_unfinished(tx, found)
-}
-
-/// The disk is in a state to be snapshotted, by a call or by a policy.
-///
-/// # Errors
-/// Some of [`may_be_snapshotted`].
-pub fn check_disk_state(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    let disk = &found.disk;
-    if disk.category.starts_with("elastic_ephemeral_disk") {
-        return Err(fault("DiskCategory.OperationNotSupported"));
-    }
-    if !matches!(disk.status.as_str(), "In_use" | "Available") {
-        return Err(fault("IncorrectDiskStatus"));
-    }
-    if !bool::from(disk.ever_attached) && !tx.config().fidelity.allow_never_attached {
-        return Err(fault("IncorrectDiskStatus.NeverAttached"));
-    }
-    if let Some(status) = &found.instance_status {
-        if !found.instance_started_once.is_some_and(bool::from) {
-            return Err(fault("IncorrectDiskStatus.NeverUsed"));
-        }
-        if !matches!(status.as_str(), "Running" | "Stopped") {
-            return Err(fault("IncorrectInstanceStatus"));
-        }
-    }
-    Ok(())
-}
-
-/// Not too many snapshots of the disk are being made (decision 11).
-///
-/// # Errors
-/// `QuotaExceed.ConcurrentSnapshotQuota` for the ESSD family, `IncorrectDiskStatus.CreatingSnapshot` for older categories.
-pub fn check_unfinished(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    let disk = &found.disk;
-    let at_once = tx.config().quotas.concurrent_snapshots;
-    if disk.is_essd_family() && found.unfinished_snapshots >= at_once {
-        let refusal = fault("QuotaExceed.ConcurrentSnapshotQuota");
-        return Err(refusal.with(&disk.disk_id).with(at_once.to_string()));
-    }
-    if !disk.is_essd_family() && found.unfinished_snapshots > 0 {
-        return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
-    }
-    check_kms_key(tx, &disk.kms_key_id)
-}
-
 /// Deletes a snapshot; with Force also one that disks were made from. One that is still being made is cancelled.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -246,6 +199,9 @@ impl Action for DeleteSnapshot {
             return deleted_already(tx, &self.snapshot_id, choice, "InvalidSnapshotId.NotFound").await;
         };
         may_be_deleted(&found, self.force)?;
+        if found.snapshot.is_before_its_cut(tx.now) {
+            return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
+        }
         // Effect: guarded, a row changed meanwhile is a refusal and never an overwrite
         if snapshots::delete(tx, &found, "call").await? { Ok(Empty {}) } else { Err(fault("Operation.Conflict")) }
     }
@@ -325,6 +281,9 @@ impl Action for ModifySnapshotAttribute {
             return Err(fault("Operation.Conflict"));
         }
         let mut snapshot = found.snapshot;
+        if snapshot.is_before_its_cut(tx.now) {
+            return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
+        }
         if !snapshot.is_accomplished() {
             return Err(fault("InvalidSnapshotId.NotReady"));
         }

@@ -8,17 +8,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::App;
+use crate::config::Account;
 
 /// What runs here.
 #[derive(Serialize, ToSchema)]
 pub struct Info {
     /// Of snapshotd.
     version: &'static str,
+    /// Those of the configuration.
     accounts: Vec<AccountInfo>,
 }
 
+/// An account and its keys.
 #[derive(Serialize, ToSchema)]
-struct AccountInfo {
+pub struct AccountInfo {
     /// 16 digits.
     id: String,
     name: String,
@@ -26,14 +29,16 @@ struct AccountInfo {
     access_key_ids: Vec<String>,
 }
 
+impl From<&Account> for AccountInfo {
+    fn from(account: &Account) -> Self {
+        let access_key_ids = account.keys.iter().map(|key| key.id.clone()).collect();
+        Self { id: account.id.clone(), name: account.name.clone(), access_key_ids }
+    }
+}
+
 /// Tells what runs here.
 #[utoipa::path(get, path = "/info", responses((status = 200, body = Info)))]
 pub async fn show(State(app): State<Arc<App>>) -> Json<Info> {
-    let account = |account: &crate::config::Account| AccountInfo {
-        id: account.id.clone(),
-        name: account.name.clone(),
-        access_key_ids: account.keys.iter().map(|key| key.id.clone()).collect(),
-    };
-    let accounts = app.config.accounts.iter().map(account).collect();
+    let accounts = app.config.accounts.iter().map(AccountInfo::from).collect();
     Json(Info { version: env!("CARGO_PKG_VERSION"), accounts })
 }

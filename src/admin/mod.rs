@@ -2,20 +2,34 @@
 
 #![expect(clippy::missing_errors_doc, reason = "what a lever refuses stands in its OpenAPI description")]
 
+mod accounts;
+mod body;
+pub mod clock;
+mod contents;
+mod events;
 pub mod faults;
 mod guard;
+mod ids;
 mod info;
 pub mod lag;
 pub mod locks;
+mod moment;
+pub mod operation_locks;
 pub mod requests;
+pub mod seed;
+pub mod standing;
+mod state;
+pub mod webhooks;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use axum::extract::DefaultBodyLimit;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware};
 use serde::Serialize;
+use tokio::sync::{Notify, watch};
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -30,6 +44,32 @@ pub const PATH: &str = "/_snapshotd";
 #[openapi(info(title = "snapshotd levers", description = "What a test bench may do to a running snapshotd."))]
 struct Description;
 
+/// The largest body that moves a lever: whole states come in one.
+const BODY_BYTES: usize = 256 * 1_024 * 1_024;
+
+/// What handlers of levers tell tasks beside them.
+#[derive(Default)]
+pub struct Signals {
+    /// Webhooks came or went.
+    pub webhooks_changed: Notify,
+    /// Names of those that went since the tasks were looked at.
+    pub removed_webhooks: Mutex<Vec<String>>,
+    stopping: watch::Sender<bool>,
+}
+
+impl Signals {
+    /// Ends the streams, which would not end by themselves.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Returns when the daemon stops.
+    pub async fn stopped(&self) {
+        // An error means that the sender is gone, and with it the daemon.
+        drop(self.stopping.subscribe().wait_for(|stopping| *stopping).await);
+    }
+}
+
 /// All levers; none where they are switched off.
 pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     if !app.config.has_levers() {
@@ -38,7 +78,8 @@ pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
     let (router, description) = levers().split_for_parts();
     let document = move || async move { Json(description) };
     let guarded = middleware::from_fn_with_state(Arc::clone(app), guard::admit);
-    router.route(&format!("{PATH}/openapi.json"), axum::routing::get(document)).layer(guarded)
+    let router = router.route(&format!("{PATH}/openapi.json"), axum::routing::get(document));
+    router.layer(DefaultBodyLimit::max(BODY_BYTES)).layer(guarded)
 }
 
 /// One line for each lever.
@@ -49,9 +90,55 @@ fn levers() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(faults::show, faults::remove))
         .routes(routes!(locks::list, locks::hold, locks::release_all))
         .routes(routes!(locks::release))
+        .routes(routes!(operation_locks::list, operation_locks::set, operation_locks::clear))
+        .routes(routes!(operation_locks::remove))
+        .routes(routes!(standing::list))
+        .routes(routes!(standing::set))
         .routes(routes!(lag::list, lag::set, lag::clear))
-        .routes(routes!(requests::list, requests::clear));
+        .routes(routes!(clock::show))
+        .routes(routes!(clock::set_mode))
+        .routes(routes!(clock::freeze))
+        .routes(routes!(clock::thaw))
+        .routes(routes!(clock::advance))
+        .routes(routes!(clock::next))
+        .routes(routes!(requests::list, requests::clear))
+        .routes(routes!(events::list))
+        .routes(routes!(events::stream))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::remove))
+        .routes(routes!(state::reset))
+        .routes(routes!(state::list, state::save))
+        .routes(routes!(state::restore))
+        .routes(routes!(state::delete))
+        .routes(routes!(state::diff))
+        .routes(routes!(state::owned))
+        .routes(routes!(seed::seed))
+        .routes(routes!(seed::export))
+        .routes(routes!(ids::set))
+        .routes(routes!(contents::write, contents::of_disk))
+        .routes(routes!(contents::of_snapshot))
+        .routes(routes!(contents::of_image))
+        .routes(routes!(accounts::list, accounts::add))
+        .routes(routes!(accounts::remove));
     OpenApiRouter::with_openapi(Description::openapi()).nest(PATH, levers)
+}
+
+/// The longest name that a lever gives to something of its own.
+const NAME_LENGTH: usize = 64;
+
+/// Refuses what cannot name something: the name of a file as well, hence nothing that leads elsewhere.
+///
+/// # Errors
+/// 400 that says what is allowed at `place`.
+pub fn check_name(place: &str, name: &str) -> Result<(), Refusal> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let is_name = (1..=NAME_LENGTH).contains(&name.len()) && name.bytes().all(is_plain) && !name.starts_with('.');
+    if is_name {
+        return Ok(());
+    }
+    Err(Refusal::bad(format!(
+        "{place}: 1 to {NAME_LENGTH} letters, digits, dashes, underscores and dots, no dot first"
+    )))
 }
 
 /// Why a lever was not moved.

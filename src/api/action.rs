@@ -116,6 +116,11 @@ impl Entry {
     }
 }
 
+/// What an action answers, refusals in the spelling of its own table.
+async fn spelled<A: Action>(serving: impl Future<Output = Result<Vec<u8>, Fault>>) -> Result<Vec<u8>, Fault> {
+    serving.await.map_err(|refusal| refusal.as_spelled_by(A::NAME))
+}
+
 /// An action that changes nothing.
 #[must_use]
 pub const fn read<A: Action>() -> Entry {
@@ -124,7 +129,7 @@ pub const fn read<A: Action>() -> Entry {
         version: ECS,
         kind: Kind::Read,
         parameters: probe::names::<A>,
-        serve: |app, call| Box::pin(call::read::<A>(app, call)),
+        serve: |app, call| Box::pin(spelled::<A>(call::read::<A>(app, call))),
     }
 }
 
@@ -142,7 +147,7 @@ pub const fn write<A: Action>() -> Entry {
         version: ECS,
         kind: Kind::Write,
         parameters: probe::names::<A>,
-        serve: |app, call| Box::pin(call::write::<A>(app, call)),
+        serve: |app, call| Box::pin(spelled::<A>(call::write::<A>(app, call))),
     }
 }
 
@@ -154,6 +159,6 @@ pub const fn write_once<A: Idempotent>() -> Entry {
         version: ECS,
         kind: Kind::WriteOnce,
         parameters: probe::names::<A>,
-        serve: |app, call| Box::pin(call::write_once::<A>(app, call)),
+        serve: |app, call| Box::pin(spelled::<A>(call::write_once::<A>(app, call))),
     }
 }

@@ -90,7 +90,20 @@ fn named_region<A: Action>(app: &App, params: &Params) -> Result<Option<&'static
     let fidelity = &app.config.fidelity;
     let named = params.get("RegionId").filter(|id| !id.is_empty());
     let named = named.or_else(|| fidelity.strict_region.then_some(fidelity.default_region.as_str()));
-    named.map(|id| regions::find(id).ok_or_else(|| fault(A::UNKNOWN_REGION))).transpose()
+    if named.is_none()
+        && fidelity.require_region
+        && let Some(code) = faults::missing_region(A::NAME)
+    {
+        return Err(fault(code).with("RegionId"));
+    }
+    named.map(|id| regions::find(id).ok_or_else(|| fault(region_code::<A>(id)))).transpose()
+}
+
+/// The code of this action for a region that does not exist, or for what cannot be the id of one.
+fn region_code<A: Action>(id: &str) -> &'static str {
+    let malformed = ["InvalidRegionId.MalFormed", "InvalidRegion.NotFound"];
+    let own = malformed.into_iter().find(|code| faults::is_documented(A::NAME, code));
+    own.filter(|_| !regions::is_region_id(id)).unwrap_or(A::UNKNOWN_REGION)
 }
 
 /// The code of this action for a parameter that is missing or cannot be read.

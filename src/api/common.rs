@@ -269,15 +269,53 @@ pub fn check_kms_key(tx: &Tx<'_>, kms_key_id: &str) -> Result<(), Fault> {
     }
 }
 
-/// Refuses what needs the snapshot service as long as the caller's account has not opened it (decision 30).
+/// Refuses what costs money as long as the caller's account is in arrears (decision 179).
 ///
 /// # Errors
-/// 403 `InvalidAccountStatus.SnapshotServiceUnavailable`.
+/// `InvalidAccountStatus.NotEnoughBalance`.
+pub fn check_balance(tx: &Tx<'_>) -> Result<(), Fault> {
+    let is_in_arrears = tx.levers().arrears.has(tx.account_id());
+    if is_in_arrears { Err(fault("InvalidAccountStatus.NotEnoughBalance")) } else { Ok(()) }
+}
+
+/// Refuses what needs the snapshot service as long as the caller's account has not opened it (decision 30) or does not
+/// pay for it.
+///
+/// # Errors
+/// 403 `InvalidAccountStatus.SnapshotServiceUnavailable`, `InvalidAccountStatus.NotEnoughBalance`.
 pub async fn check_snapshot_service(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    check_balance(tx)?;
     if tx.config().fidelity.snapshot_service_open || snapshot_services::is_open(tx).await? {
         return Ok(());
     }
     Err(fault("InvalidAccountStatus.SnapshotServiceUnavailable"))
+}
+
+/// Refuses to touch an instance that is locked for security, and a disk that such an instance has (decision 160).
+///
+/// # Errors
+/// `InstanceLockedForSecurity`.
+pub fn check_unlocked(lock: Option<&str>) -> Result<(), Fault> {
+    if lock == Some("security") { Err(fault("InstanceLockedForSecurity")) } else { Ok(()) }
+}
+
+/// What most actions call an instance that is not paid for.
+pub const IN_ARREARS: &str = "InstanceExpiredOrInArrears";
+
+/// As [`check_unlocked`], for an instance that is not paid for.
+///
+/// # Errors
+/// `code`.
+pub fn check_paid(lock: Option<&str>, code: &'static str) -> Result<(), Fault> {
+    if lock == Some("financial") { Err(fault(code)) } else { Ok(()) }
+}
+
+/// Both [`check_unlocked`] and [`check_paid`].
+///
+/// # Errors
+/// `InstanceLockedForSecurity`, `InstanceExpiredOrInArrears`.
+pub fn check_unlocked_and_paid(lock: Option<&str>) -> Result<(), Fault> {
+    check_unlocked(lock).and_then(|()| check_paid(lock, IN_ARREARS))
 }
 
 /// Whether this may be the id of a resource group: those are another product, so any is taken as given (decision 95).

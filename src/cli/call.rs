@@ -7,12 +7,13 @@ use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 
-use super::exchange::{exchange, report};
+use super::exchange::report;
 use crate::api::action::ECS;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids;
 use crate::store::opening;
+use crate::wire::client::exchange;
 use crate::wire::{form, signature_v1};
 
 /// The arguments of `snapshotd call`.

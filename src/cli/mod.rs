@@ -8,6 +8,7 @@ mod exchange;
 mod lever;
 mod notify;
 mod serve;
+mod state_lever;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

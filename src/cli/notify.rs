@@ -6,9 +6,10 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 
 use crate::App;
+use crate::faults::Fault;
 use crate::store::Operation;
+use crate::store::events::{self, Selection};
 use crate::store::tx::{Context, Tx};
-use crate::{faults::Fault, store::events};
 
 /// Tells that calls are served.
 pub fn ready() {
@@ -48,6 +49,6 @@ impl Operation for Pulse {
     type Output = ();
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<(), Fault> {
-        events::after(tx, i64::MAX, 1).await.map(drop)
+        events::list(tx, &Selection { after: i64::MAX, limit: 1, ..Selection::default() }).await.map(drop)
     }
 }

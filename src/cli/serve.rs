@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::notify;
 use crate::App;
+use crate::admin::{seed, webhooks};
 use crate::config::{Config, DEFAULT_KEY};
 use crate::lifecycle::engine;
 use crate::store::opening;
@@ -34,6 +35,13 @@ async fn serve(config: Config) -> ExitCode {
         Ok(app) => app,
         Err(failure) => return refuse(&failure),
     };
+    let file = app.config.seed.file.clone();
+    if !file.as_os_str().is_empty()
+        && let Err(why) = seed::plant_file(&app, &file).await
+    {
+        app.store.close().await;
+        return refuse(&why);
+    }
     let listeners = match listen(&app.config).await {
         Ok(listeners) => listeners,
         Err(why) => {
@@ -44,7 +52,9 @@ async fn serve(config: Config) -> ExitCode {
     announce(&app, &listeners);
     let engine = tokio::spawn(engine::run(Arc::clone(&app)));
     let watchdog = tokio::spawn(notify::watchdog(Arc::clone(&app)));
+    let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app)));
     let backlog = tokio::spawn(catch_up(Arc::clone(&app)));
+    let stopping = Arc::clone(&app);
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -52,10 +62,12 @@ async fn serve(config: Config) -> ExitCode {
         }
         tracing::info!("stopping");
         notify::stopping();
+        stopping.signals.stop();
     };
     server::serve(Arc::clone(&app), listeners, stop).await;
     backlog.abort();
     engine.abort();
+    webhooks.abort();
     watchdog.abort();
     app.store.close().await;
     opening::withdraw_endpoint(&app.config.data_dir);

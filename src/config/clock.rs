@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::clock::{Mode, Timestamp};
+use crate::clock::{Mode, Timestamp, parse_span};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,11 +25,17 @@ impl Clock {
     pub fn running(&self) -> Mode {
         match self.mode {
             ClockMode::System => Mode::System,
-            #[expect(clippy::cast_possible_truncation, reason = "validated to be within RATES")]
-            ClockMode::Scaled => Mode::Scaled((self.rate * 1_000.0).round() as i64),
+            ClockMode::Scaled => scaled(self.rate),
             ClockMode::Manual => Mode::Manual,
         }
     }
+}
+
+/// A clock of so many seconds to each second of the machine's.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "far beyond RATES it is as wrong as before")]
+pub fn scaled(rate: f64) -> Mode {
+    Mode::Scaled((rate * 1_000.0).round() as i64)
 }
 
 /// How much faster or slower than the machine's a scaled clock may be.
@@ -38,7 +44,7 @@ pub const RATES: RangeInclusive<f64> = 0.001..=1_000_000.0;
 /// A length of time in milliseconds.
 pub type Millis = i64;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum ClockMode {
     System,
@@ -61,7 +67,5 @@ fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::E
 
 fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Millis, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let span = text.parse::<jiff::SignedDuration>().ok().filter(|span| !span.is_negative());
-    let span = span.ok_or_else(|| de::Error::custom("expected a length of time such as 90m or 1h"))?;
-    Ok(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+    parse_span(&text).ok_or_else(|| de::Error::custom("expected a length of time such as 90m or 1h30m"))
 }

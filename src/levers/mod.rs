@@ -1,9 +1,11 @@
-//! What a test bench set the daemon to do: rules of faults, lags of reads, the log of requests; in memory, gone at a restart.
+//! What a test bench set the daemon to do: rules of faults, lags of reads, accounts in arrears, the log of requests; in memory, gone at a restart.
 
+pub mod arrears;
 pub mod lag;
 pub mod requests;
 pub mod rules;
 
+use arrears::Arrears;
 use lag::Lags;
 use requests::RequestLog;
 use rules::Rules;
@@ -12,6 +14,7 @@ use rules::Rules;
 pub struct Levers {
     pub rules: Rules,
     pub lags: Lags,
+    pub arrears: Arrears,
     pub requests: RequestLog,
 }
 
@@ -19,6 +22,11 @@ impl Levers {
     /// Nothing set; room for so many requests, 0 for none.
     #[must_use]
     pub fn new(requests: usize) -> Self {
-        Self { rules: Rules::default(), lags: Lags::default(), requests: RequestLog::new(requests) }
+        Self {
+            rules: Rules::default(),
+            lags: Lags::default(),
+            arrears: Arrears::default(),
+            requests: RequestLog::new(requests),
+        }
     }
 }

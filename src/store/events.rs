@@ -1,5 +1,6 @@
 //! Events: one row for every state change, numbered in order; never read by an action.
 
+use super::filter::{Filter, bind};
 use super::tx::{Statement, Tx};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
@@ -65,18 +66,37 @@ pub async fn record(tx: &mut Tx<'_>, name: &'static str, subject: Subject<'_>, d
     Ok(())
 }
 
-/// Events after the one numbered `cursor`, at most `limit`, oldest first.
+/// Which events are meant; empty text for all.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Those with a higher number.
+    pub after: i64,
+    pub limit: i64,
+    /// A name, in which `*` stands for any characters.
+    pub name: String,
+    pub resource_id: String,
+    pub account_id: String,
+}
+
+/// The selected events, oldest first.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
-pub async fn after(tx: &mut Tx<'_>, cursor: i64, limit: i64) -> Result<Vec<Event>, Fault> {
-    let events = sqlx::query_as(
-        "SELECT event_id, account_id, region_id, name, resource_id, occurred_at, detail
-         FROM events WHERE event_id > $1 ORDER BY event_id LIMIT $2",
-    )
-    .bind(cursor)
-    .bind(limit)
-    .fetch_all(tx.conn())
-    .await?;
-    Ok(events)
+pub async fn list(tx: &mut Tx<'_>, selection: &Selection) -> Result<Vec<Event>, Fault> {
+    let mut filter = Filter::default();
+    filter.condition("event_id > ?", [selection.after.into()]);
+    if !selection.name.is_empty() {
+        filter.like("name", &selection.name);
+    }
+    for (column, value) in [("resource_id", &selection.resource_id), ("account_id", &selection.account_id)] {
+        filter.is_given(column, (!value.is_empty()).then_some(value.as_str()));
+    }
+    let sql = format!(
+        "SELECT event_id, account_id, region_id, name, resource_id, occurred_at, detail FROM events
+         WHERE {} ORDER BY event_id LIMIT {}",
+        filter.conditions(),
+        selection.limit
+    );
+    let query = bind!(sqlx::query_as::<_, Event>(sqlx::AssertSqlSafe(sql)), filter.values());
+    Ok(query.fetch_all(tx.conn()).await?)
 }

@@ -9,7 +9,7 @@ use super::tombstones::bury;
 use super::tx::Tx;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::held_at_all;
+use crate::{held_at_all, strictest_lock};
 
 /// An instance as stored.
 #[derive(Clone, Debug, FromRow)]
@@ -59,12 +59,19 @@ pub struct Examined {
     #[sqlx(flatten)]
     pub instance: Instance,
     held: i64,
+    lock: Option<String>,
 }
 
 impl Examined {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.held != 0
+    }
+
+    /// The reason of the strictest operation lock that forbids anything.
+    #[must_use]
+    pub fn lock(&self) -> Option<&str> {
+        self.lock.as_deref()
     }
 }
 
@@ -80,7 +87,9 @@ pub async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Option<Examined>
     let found = sqlx::query_as(concat!(
         "SELECT instances.*, ",
         held_at_all!("instances.instance_id"),
-        " AS held FROM instances WHERE instance_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
+        " AS held, ",
+        strictest_lock!("o.instance_id = instances.instance_id"),
+        " AS lock FROM instances WHERE instance_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
     ))
     .bind(instance_id)
     .bind(account_id)

@@ -2,25 +2,32 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one place for SQL")]
 
+pub mod accounts;
 mod block_on;
+pub mod catalog;
 pub mod client_tokens;
 pub mod clock_setting;
+pub mod contents;
 pub mod disks;
 pub mod events;
 pub mod filter;
+pub mod ids;
 pub mod image_copies;
 pub mod image_shares;
 pub mod images;
 pub mod instances;
 pub mod opening;
+pub mod operation_locks;
 pub mod operator_locks;
 mod past;
 pub mod planned_copies;
 pub mod policies;
 pub mod policy_associations;
 mod readers;
+pub mod reset;
 pub mod resource_groups;
 pub mod row_locks;
+pub mod savepoints;
 mod settling;
 pub mod snapshot_copies;
 pub mod snapshot_groups;
@@ -35,13 +42,15 @@ pub mod timers;
 pub mod tombstones;
 pub mod tx;
 pub mod usage;
+pub mod webhooks;
+pub mod whole;
 mod writer;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, oneshot, watch};
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -51,7 +60,6 @@ use filter::Walks;
 use past::Past;
 use readers::Readers;
 use row_locks::{Guard, InFlight, LockTable, RowLocks};
-use settling::Cause;
 use tx::{Context, Scratch, Tx};
 use writer::{Request, Task};
 
@@ -103,10 +111,20 @@ pub(crate) struct Shared {
     pub next_due: AtomicI64,
     /// Wakes the engine when `next_due` came nearer.
     pub due_changed: Notify,
+    pub turns: Turns,
     /// Commits so far, for tests that stop after the k-th.
     pub commits: AtomicU64,
+    /// The number of the last committed event.
+    pub last_event: watch::Sender<i64>,
     /// How many commits may still happen; `u64::MAX` outside crash tests.
     pub commits_allowed: AtomicU64,
+}
+
+/// Who moves or changes the clock does so one after the other.
+#[derive(Default)]
+pub(crate) struct Turns {
+    advance: Mutex<()>,
+    mode: Mutex<()>,
 }
 
 /// The open store. Cheap to clone; closes when the last clone is gone and [`Store::close`] was awaited.
@@ -196,22 +214,40 @@ impl Store {
     /// # Errors
     /// 500 `InternalError` when the database fails; 503 `ServiceUnavailable` when the store is closing.
     pub async fn settle(&self, until: Timestamp) -> Result<Happened, Fault> {
-        self.request_settling(until, Cause::Time).await
+        let (reply, answer) = oneshot::channel();
+        self.ask(Request::Settle { until, reply }, answer).await
     }
 
-    /// Moves the clock to `until`, unless it is there already, and lets everything happen on the way.
+    /// Moves the clock to `until`, unless it is there already, and lets everything happen on the way; calls are served
+    /// meanwhile.
     ///
     /// # Errors
     /// As [`Store::settle`].
     pub async fn advance(&self, until: Timestamp) -> Result<Happened, Fault> {
-        self.request_settling(until, Cause::Advance).await
+        let mut happened = Happened::default();
+        loop {
+            let (reply, answer) = oneshot::channel();
+            let step = self.ask(Request::Advance { until, reply }, answer).await?;
+            happened.add(step.happened);
+            if step.is_last {
+                return Ok(happened);
+            }
+        }
     }
 
-    async fn request_settling(&self, until: Timestamp, cause: Cause) -> Result<Happened, Fault> {
-        let (reply, answer) = oneshot::channel();
-        let request = Request::Settle { until, cause, reply };
+    async fn ask<T>(&self, request: Request, answer: oneshot::Receiver<Result<T, Fault>>) -> Result<T, Fault> {
         self.queue.send(request).await.map_err(|_| fault("ServiceUnavailable"))?;
         answer.await.unwrap_or_else(|_| Err(fault("ServiceUnavailable")))
+    }
+
+    /// Waits until no other advance is under way, and keeps others waiting.
+    pub async fn turn_to_advance(&self) -> MutexGuard<'_, ()> {
+        self.shared.turns.advance.lock().await
+    }
+
+    /// Waits until the clock's mode is not being changed, and keeps others waiting.
+    pub async fn turn_to_change_mode(&self) -> MutexGuard<'_, ()> {
+        self.shared.turns.mode.lock().await
     }
 
     /// Holds rows of an account as a call in flight does, until the guard is dropped; for tests and operators.
@@ -222,11 +258,11 @@ impl Store {
         self.shared.locks.acquire(account_id, locks, Duration::ZERO).await
     }
 
-    /// The instant of the earliest timer.
+    /// The instant of the earliest timer that no rule of a test bench holds back.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
-        let due = self.shared.next_due.load(Ordering::Acquire);
-        (due != i64::MAX).then(|| Timestamp::from_millis(due))
+        let due = Timestamp::from_millis(self.shared.next_due.load(Ordering::Acquire));
+        (due < timers::NEVER).then_some(due)
     }
 
     /// Wakes who waits for [`Store::due_changed`], after the clock was changed.
@@ -237,6 +273,12 @@ impl Store {
     /// Returns when [`Store::next_due`] may have come nearer.
     pub async fn due_changed(&self) {
         self.shared.due_changed.notified().await;
+    }
+
+    /// The number of the last committed event, and when it moves.
+    #[must_use]
+    pub fn last_event(&self) -> watch::Receiver<i64> {
+        self.shared.last_event.subscribe()
     }
 
     /// Commits since the store was opened.

@@ -12,16 +12,17 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::block_on::block_on;
 use super::filter::Walks;
 use super::past::Past;
 use super::readers::Readers;
 use super::row_locks::LockTable;
+use super::settling::Retries;
 use super::tx::Marks;
-use super::writer::{Fire, Request, Writer};
-use super::{Conn, Shared, Store, timers};
+use super::writer::{Fire, Request, Writer, events_between_prunings};
+use super::{Conn, Shared, Store, Turns, timers};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::ids::IdGenerator;
@@ -124,15 +125,26 @@ impl Store {
             walks: Walks::default(),
             next_due: AtomicI64::new(i64::MAX),
             due_changed: Notify::new(),
+            turns: Turns::default(),
             commits: AtomicU64::new(0),
+            last_event: watch::Sender::new(stored.last_event),
             commits_allowed: AtomicU64::new(u64::MAX),
         });
         let readers = Arc::new(Readers::of(&file, config.limits.readers));
-        let marks =
-            Marks { ids: IdGenerator::new(config.seed.ids(), stored.id_position), last_event: stored.last_event };
-        let pruned_at_event = marks.last_event;
-        let mut writer =
-            Writer { conn, opening, shared: Arc::clone(&shared), marks, pruned_at_event, fire, stands_open: false };
+        let ids = id_generator(&mut conn, config, stored.id_position).await?;
+        let marks = Marks { ids, last_event: stored.last_event };
+        // As if it had gone on: a daemon that restarts often prunes as often as any other.
+        let pruned_at_event = marks.last_event - marks.last_event % events_between_prunings(config);
+        let mut writer = Writer {
+            conn,
+            opening,
+            shared: Arc::clone(&shared),
+            marks,
+            pruned_at_event,
+            retries: Retries::default(),
+            fire,
+            stands_open: false,
+        };
         writer.find_next_due().await.map_err(|error| Failure::Database(sqlx::Error::Protocol(error.to_string())))?;
         let (queue, requests) = mpsc::channel(config.limits.queue);
         start(writer, requests)?;
@@ -213,7 +225,7 @@ impl Opening {
         self.options.connect().await
     }
 
-    /// Forgets the oldest events and tombstones beyond their bounds and expired client tokens; hands free pages back.
+    /// Forgets the oldest events, tombstones and tasks beyond their bounds and expired client tokens; hands free pages back.
     pub(super) async fn prune(&self, conn: &mut Conn, shared: &Shared, last_event: i64) -> Result<(), sqlx::Error> {
         let limits = &shared.config.limits;
         let token_ms = shared.config.fidelity.token_hours.saturating_mul(3_600_000);
@@ -226,12 +238,22 @@ impl Opening {
             .bind(shared.clock.now().plus_millis(-token_ms))
             .execute(&mut *conn)
             .await?;
-        for account in &shared.config.accounts {
+        sqlx::query(
+            "DELETE FROM tasks WHERE task_status <> 'Processing' AND finish_time < (
+                 SELECT finish_time FROM tasks WHERE task_status <> 'Processing'
+                 ORDER BY finish_time DESC LIMIT 1 OFFSET $1)",
+        )
+        .bind(limits.tombstones)
+        .execute(&mut *conn)
+        .await?;
+        let accounts: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT account_id FROM tombstones").fetch_all(&mut *conn).await?;
+        for account_id in &accounts {
             sqlx::query(
                 "DELETE FROM tombstones WHERE account_id = $1 AND event_id <= (
                      SELECT event_id FROM tombstones WHERE account_id = $1 ORDER BY event_id DESC LIMIT 1 OFFSET $2)",
             )
-            .bind(&account.id)
+            .bind(account_id)
             .bind(limits.tombstones)
             .execute(&mut *conn)
             .await?;
@@ -249,7 +271,7 @@ impl Opening {
     }
 }
 
-fn connection(file: &Path) -> SqliteConnectOptions {
+pub(super) fn connection(file: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(file)
         .foreign_keys(true)
@@ -277,6 +299,18 @@ pub(super) fn reading(file: &Path) -> SqliteConnectOptions {
     connection(file).pragma("query_only", "ON").pragma("cache_size", READER_CACHE_KIB).pragma("temp_store", "MEMORY")
 }
 
+/// The file of the database.
+pub(super) fn database(config: &Config) -> PathBuf {
+    config.data_dir.join(DATABASE_FILE)
+}
+
+/// What makes ids: seeded by a lever, else by the configuration.
+pub(super) async fn id_generator(conn: &mut Conn, config: &Config, position: i64) -> Result<IdGenerator, sqlx::Error> {
+    let stored: Option<String> = sqlx::query_scalar("SELECT seed FROM id_seeds").fetch_optional(conn).await?;
+    let seed = stored.map_or_else(|| config.seed.ids(), |seed| seed.parse().ok());
+    Ok(IdGenerator::new(seed, position))
+}
+
 /// Gives the writer a thread of its own, so that its turn never waits behind the requests of others.
 fn start(writer: Writer, requests: mpsc::Receiver<Request>) -> Result<(), Failure> {
     let failed = |error| Failure::Database(sqlx::Error::Io(error));
@@ -285,7 +319,7 @@ fn start(writer: Writer, requests: mpsc::Receiver<Request>) -> Result<(), Failur
     Ok(())
 }
 
-async fn migrate(conn: &mut Conn) -> Result<(), Failure> {
+pub(super) async fn migrate(conn: &mut Conn) -> Result<(), Failure> {
     MIGRATIONS.run(conn).await.map_err(|error| match error {
         sqlx::migrate::MigrateError::Execute(error) => Failure::Database(error),
         other => Failure::Foreign(other.to_string()),
@@ -330,7 +364,7 @@ async fn load(conn: &mut Conn, config: &Config, clock: &Clock) -> Result<Stored,
     Ok(stored)
 }
 
-fn make_folder(folder: &Path) -> Result<(), Failure> {
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|error| Failure::Folder(folder.to_owned(), error))
 }
@@ -348,7 +382,7 @@ fn lock_folder(folder: &Path) -> Result<File, Failure> {
 
 /// Makes the file with mode 0600 if it is not there and tells whether it is empty; the database's side files take their
 /// mode from it.
-fn private_file(path: &Path) -> io::Result<bool> {
+pub(super) fn private_file(path: &Path) -> io::Result<bool> {
     Ok(private().open(path)?.metadata()?.len() == 0)
 }
 

@@ -65,6 +65,12 @@ impl Snapshot {
         Subject { account_id: &self.account_id, region_id: &self.region_id, resource_id: &self.snapshot_id }
     }
 
+    /// Its instant is still to come: until then it tells no CreationTime.
+    #[must_use]
+    pub fn is_before_its_cut(&self, now: Timestamp) -> bool {
+        now < self.cut_time
+    }
+
     #[must_use]
     pub fn is_accomplished(&self) -> bool {
         self.status == "accomplished"

@@ -66,7 +66,7 @@ impl TimerKind {
 }
 
 /// When a timer is due that a rule of a test bench holds back; no clock gets there.
-const NEVER: Timestamp = Timestamp::from_millis(253_402_128_000_000);
+pub(super) const NEVER: Timestamp = Timestamp::from_millis(253_402_128_000_000);
 
 /// A timer that is due.
 #[derive(Clone, Debug, FromRow)]
@@ -135,6 +135,17 @@ pub(super) async fn let_go_at_start(conn: &mut Conn, now: Timestamp) -> Result<(
 pub async fn due_of(tx: &mut Tx<'_>, kind: TimerKind, resource_id: &str) -> Result<Option<Timestamp>, Fault> {
     let query = sqlx::query_scalar("SELECT due_at FROM timers WHERE kind = $1 AND resource_id = $2");
     Ok(query.bind(kind.name()).bind(resource_id).fetch_optional(tx.conn()).await?)
+}
+
+/// The earliest timers, at most `limit`, without those that are held back.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn upcoming(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, Fault> {
+    let query = sqlx::query_as(
+        "SELECT kind, resource_id, due_at FROM timers WHERE due_at < $1 ORDER BY due_at, kind, resource_id LIMIT $2",
+    );
+    Ok(query.bind(NEVER).bind(limit).fetch_all(tx.conn()).await?)
 }
 
 /// Takes the earliest timer due by `until` out of the table; ties go by kind, then id.

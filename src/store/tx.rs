@@ -128,6 +128,11 @@ impl<'c> Tx<'c> {
         self.shared.clock.wall_now()
     }
 
+    /// What makes ids, for those who change how it does.
+    pub(super) fn ids(&mut self) -> &mut IdGenerator {
+        &mut self.scratch.marks.ids
+    }
+
     /// A new id of `kind` in `region_id`.
     pub fn new_id(&mut self, kind: IdKind, region_id: &str) -> String {
         let mark = regions::find(region_id).map_or("000", |region| region.mark);
@@ -160,6 +165,17 @@ impl<'c> Tx<'c> {
 
     pub(super) fn shared(&self) -> &'c Shared {
         self.shared
+    }
+
+    /// What was written before by others has numbers up to this one.
+    pub(super) fn events_went_on_to(&mut self, event_id: i64) {
+        self.scratch.marks.last_event = self.scratch.marks.last_event.max(event_id);
+    }
+
+    /// A connection for statements that no function of the store has; what runs on it counts as writing.
+    pub(super) fn writing_conn(&mut self) -> &mut Conn {
+        self.scratch.wrote = true;
+        self.conn
     }
 
     pub(super) fn next_event_id(&mut self, name: &'static str) -> i64 {

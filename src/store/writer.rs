@@ -1,5 +1,6 @@
 //! The writer: the only connection that writes, many operations to a commit; knows nothing of what they mean.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,11 +10,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::opening::Opening;
 use super::row_locks::Guard;
-use super::settling::{Cause, Happened};
+use super::settling::{Happened, Retries, Step};
 use super::timers::{self, Timer};
 use super::tx::{Context, Marks, Scratch, Tx};
 use super::{Conn, Operation, Shared};
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::faults::{Fault, fault};
 
 /// What happens when a timer fires; `lifecycle` provides it.
@@ -21,12 +23,31 @@ pub type Fire =
     for<'a, 'c> fn(&'a mut Tx<'c>, &'a Timer) -> Pin<Box<dyn Future<Output = Result<(), Fault>> + Send + 'a>>;
 
 /// After so many events what is beyond its bounds is forgotten.
-const EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
+const MOST_EVENTS_BETWEEN_PRUNINGS: i64 = 10_000;
+
+/// Where fewer are kept, after as many.
+pub fn events_between_prunings(config: &Config) -> i64 {
+    config.limits.events.clamp(1, MOST_EVENTS_BETWEEN_PRUNINGS)
+}
 
 pub enum Request {
     Write(Box<dyn Job>),
-    Settle { until: Timestamp, cause: Cause, reply: oneshot::Sender<Result<Happened, Fault>> },
-    Close { reply: oneshot::Sender<()> },
+    Settle {
+        until: Timestamp,
+        reply: oneshot::Sender<Result<Happened, Fault>>,
+    },
+    /// One step of an advance; the next one queues behind the calls that came meanwhile.
+    Advance {
+        until: Timestamp,
+        reply: oneshot::Sender<Result<Step, Fault>>,
+    },
+    Restore {
+        file: PathBuf,
+        reply: oneshot::Sender<Result<(), Fault>>,
+    },
+    Close {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// An operation on its way through the writer, its type forgotten.
@@ -110,6 +131,7 @@ pub struct Writer {
     pub shared: Arc<Shared>,
     pub marks: Marks,
     pub pruned_at_event: i64,
+    pub retries: Retries,
     pub fire: Fire,
     /// A transaction is open in which nothing has happened. Deferred, it holds neither lock nor view: left open behind
     /// each commit, it saves the next batch a round trip to the connection's thread.
@@ -123,14 +145,10 @@ impl Writer {
             while let Some(current) = request.take() {
                 match current {
                     Request::Write(job) => request = self.batch(job, &mut queue).await,
-                    Request::Settle { until, cause, reply } => {
-                        let outcome = match cause {
-                            Cause::Time => self.settle(until, cause).await,
-                            Cause::Advance => self.advance(until).await,
-                        };
-                        // The asker may have been cancelled.
-                        let _ = reply.send(outcome);
-                    }
+                    // The askers may have been cancelled.
+                    Request::Settle { until, reply } => drop(reply.send(self.settle(until).await)),
+                    Request::Advance { until, reply } => drop(reply.send(self.advance(until).await)),
+                    Request::Restore { file, reply } => drop(reply.send(self.restore(&file).await)),
                     Request::Close { reply } => {
                         queue.close();
                         while let Ok(Request::Write(job)) = queue.try_recv() {
@@ -154,7 +172,7 @@ impl Writer {
     async fn batch(&mut self, first: Box<dyn Job>, queue: &mut mpsc::Receiver<Request>) -> Option<Request> {
         let now = self.shared.clock.now();
         if self.is_due(now)
-            && let Err(refusal) = self.settle(now, Cause::Time).await
+            && let Err(refusal) = self.settle(now).await
         {
             first.answer(Err(refusal));
             return None;
@@ -248,7 +266,7 @@ impl Writer {
 
     /// Ends the transaction that stands open, for what runs outside of any: even a mere look would give it a view, which
     /// ages while it waits.
-    async fn step_out(&mut self) {
+    pub(super) async fn step_out(&mut self) {
         if std::mem::take(&mut self.stands_open) {
             self.roll_back().await;
         }
@@ -291,13 +309,16 @@ impl Writer {
         if let Some(reached) = scratch.reached {
             self.shared.clock.advance_to(reached);
         }
+        self.shared
+            .last_event
+            .send_if_modified(|last| std::mem::replace(last, self.marks.last_event) != self.marks.last_event);
         if let Some(due_at) = scratch.earliest_timer
             && self.shared.next_due.fetch_min(due_at.millis(), Ordering::AcqRel) > due_at.millis()
         {
             self.shared.due_changed.notify_one();
         }
         self.shared.past.committed(self.shared.clock.now()).await;
-        if self.marks.last_event - self.pruned_at_event >= EVENTS_BETWEEN_PRUNINGS {
+        if self.marks.last_event - self.pruned_at_event >= events_between_prunings(&self.shared.config) {
             self.pruned_at_event = self.marks.last_event;
             self.step_out().await;
             if let Err(error) = self.opening.prune(&mut self.conn, &self.shared, self.marks.last_event).await {

@@ -1,7 +1,7 @@
 //! Who calls: the configured access keys and the accounts behind them; never sees a request or a signature.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use subtle::ConstantTimeEq;
 
@@ -16,9 +16,9 @@ pub struct Caller {
     pub access_key_id: Arc<str>,
 }
 
-/// All access keys of the configuration.
+/// All access keys, those of the configuration and those that came later.
 pub struct Credentials {
-    keys: HashMap<Arc<str>, Key>,
+    keys: RwLock<HashMap<Arc<str>, Arc<Key>>>,
 }
 
 /// One access key; without `Debug`, since it holds the secret.
@@ -44,37 +44,57 @@ impl Key {
 impl Credentials {
     #[must_use]
     pub fn new(accounts: &[Account]) -> Self {
-        let mut keys = HashMap::new();
+        let credentials = Self { keys: RwLock::default() };
         for account in accounts {
-            let (account_id, account_name): (Arc<str>, Arc<str>) =
-                (account.id.as_str().into(), account.name.as_str().into());
-            for key in &account.keys {
-                let access_key_id: Arc<str> = key.id.as_str().into();
-                let caller = Caller {
-                    account_id: Arc::clone(&account_id),
-                    account_name: Arc::clone(&account_name),
-                    access_key_id: Arc::clone(&access_key_id),
-                };
-                let security_token = key.security_token.as_deref().map(Box::from);
-                let key = Key { secret: key.secret.as_str().into(), security_token, disabled: key.disabled, caller };
-                keys.insert(access_key_id, key);
-            }
+            credentials.add(account);
         }
-        Self { keys }
+        credentials
+    }
+
+    /// Accepts the keys of one more account.
+    pub fn add(&self, account: &Account) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let (account_id, account_name): (Arc<str>, Arc<str>) =
+            (account.id.as_str().into(), account.name.as_str().into());
+        for key in &account.keys {
+            let access_key_id: Arc<str> = key.id.as_str().into();
+            let caller = Caller {
+                account_id: Arc::clone(&account_id),
+                account_name: Arc::clone(&account_name),
+                access_key_id: Arc::clone(&access_key_id),
+            };
+            let security_token = key.security_token.as_deref().map(Box::from);
+            let key = Key { secret: key.secret.as_str().into(), security_token, disabled: key.disabled, caller };
+            keys.insert(access_key_id, Arc::new(key));
+        }
+    }
+
+    /// Accepts the keys of an account no longer.
+    pub fn remove(&self, account_id: &str) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, key| *key.caller.account_id != *account_id);
+    }
+
+    /// Whether a key of this id is there.
+    #[must_use]
+    pub fn has(&self, access_key_id: &str) -> bool {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).contains_key(access_key_id)
     }
 
     /// The key called `id`, if it may be used with this STS token.
     ///
     /// # Errors
-    /// An unknown or disabled key, and a token that does not belong to the key.
-    pub fn find(&self, id: &str, token: Option<&str>) -> Result<&Key, Fault> {
-        let key = self.keys.get(id).ok_or_else(|| fault("InvalidAccessKeyId.NotFound"))?;
+    /// An unknown or disabled key, a token that is missing, and one that does not belong to the key.
+    pub fn find(&self, id: &str, token: Option<&str>) -> Result<Arc<Key>, Fault> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let key = keys.get(id).map(Arc::clone).ok_or_else(|| fault("InvalidAccessKeyId.NotFound"))?;
         if key.disabled {
             return Err(fault("InvalidAccessKeyId.Inactive"));
         }
         match (key.security_token.as_deref(), token) {
             (None, None) => Ok(key),
             (None, Some(_)) => Err(fault("InvalidSecurityToken.Malformed")),
+            (Some(_), None) => Err(fault("MissingSecurityToken")),
             (Some(wanted), Some(sent)) if wanted.as_bytes().ct_eq(sent.as_bytes()).into() => Ok(key),
             (Some(_), _) => Err(fault("InvalidSecurityToken.MismatchWithAccessKey")),
         }
@@ -114,7 +134,7 @@ mod tests {
         assert_eq!(code("PLAIN", None), "InvalidAccessKeyId.NotFound");
         assert_eq!(code("off", None), "InvalidAccessKeyId.Inactive");
         assert_eq!(code("plain", Some("token")), "InvalidSecurityToken.Malformed");
-        assert_eq!(code("sts", None), "InvalidSecurityToken.MismatchWithAccessKey");
+        assert_eq!(code("sts", None), "MissingSecurityToken");
         assert_eq!(code("sts", Some("toke")), "InvalidSecurityToken.MismatchWithAccessKey");
     }
 }

@@ -1,5 +1,6 @@
 //! The HTTP side of the daemon, from bytes to an authenticated call and back; this file only names the parts.
 
+pub mod client;
 pub mod credentials;
 pub mod form;
 mod gate;

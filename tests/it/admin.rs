@@ -55,6 +55,9 @@ async fn the_document_describes_the_levers_and_secrets_are_never_told() {
     let app = TestApp::new().await;
     let (_, document) = get(&app, "/openapi.json", &[LOCAL]).await;
     assert!(document["paths"]["/_snapshotd/info"]["get"].is_object(), "{document}");
+    for path in ["advance", "next", "mode", "freeze", "thaw"] {
+        assert!(document["paths"][format!("/_snapshotd/clock/{path}")]["post"].is_object(), "{path}");
+    }
     let (_, info) = get(&app, "/info", &[LOCAL]).await;
     assert_eq!(info["accounts"][0]["access_key_ids"][0], "testid");
     assert!(!info.to_string().contains("testsecret"));

@@ -13,17 +13,7 @@ use crate::support::seen::{self, Item};
 use crate::support::update;
 
 const FILE: &str = "contract/uncovered.tsv";
-const REASONS: [&str; 9] = [
-    "billing",
-    "capacity",
-    "network",
-    "market-image",
-    "not-emulated-product",
-    "security-lock",
-    "legacy",
-    "other-action-state",
-    "later",
-];
+const REASONS: [&str; 6] = ["billing", "capacity", "network", "market-image", "not-emulated-product", "legacy"];
 
 fn item(kind: &str, action: &str, name: &str) -> Item {
     (kind.to_owned(), action.to_owned(), name.to_owned())

@@ -272,7 +272,7 @@ async fn performance_and_placement_are_told_on_demand() {
         (vec![ZONE, ESSD, SIZE], 3_800, 140),
         (vec![ZONE, ESSD, ("Size", "2000"), ("PerformanceLevel", "PL2")], 100_000, 750),
         (vec![ZONE, ESSD, ("Size", "20000"), ("PerformanceLevel", "PL3")], 1_000_000, 4_000),
-        (vec![ZONE, category("cloud_auto"), ("Size", "4"), ("ProvisionedIops", "1000")], 4_000, 138),
+        (vec![ZONE, category("cloud_auto"), ("Size", "4"), ("ProvisionedIops", "1000")], 4_000, 140),
         (vec![ZONE, category("cloud_essd_entry"), SIZE], 2_120, 106),
     ] {
         let row = told(&params, "IOPS").await;

@@ -99,8 +99,8 @@ async fn what_cannot_grow_is_refused_and_stays_as_it_is() {
     for (disk, size, more, status, code) in cases {
         app.refused("ResizeDisk", &[&[("DiskId", disk), ("NewSize", size)], more].concat(), status, code).await;
     }
-    app.refused("ResizeDisk", &[("DiskId", &disk)], 400, "MissingParameter").await;
-    app.refused("ResizeDisk", &[("NewSize", "50")], 400, "MissingParameter").await;
+    app.refused("ResizeDisk", &[("DiskId", &disk)], 400, "IncompleteParamter").await;
+    app.refused("ResizeDisk", &[("NewSize", "50")], 400, "IncompleteParamter").await;
     assert_eq!(app.dump().await, before);
     app.ok("ResizeDisk", &[("DiskId", &busy), ("NewSize", "50")]).await;
     app.ok("ResizeDisk", &[("DiskId", &system), ("NewSize", "50")]).await;
@@ -122,7 +122,7 @@ async fn a_specification_comes_true_when_its_task_is_finished() {
     assert_eq!(text(&shown(&app, &disk).await, "/PerformanceLevel"), "PL1");
     app.refused("ModifyDiskSpec", &to_pl2, 403, "IncorrectDiskStatus").await;
     app.refused("ResizeDisk", &[to_pl2[0], ("NewSize", "600")], 400, "LastOrderProcessing").await;
-    app.refused("CreateSnapshot", &to_pl2[..1], 403, "Operation.Conflict").await;
+    app.refused("CreateSnapshot", &to_pl2[..1], 403, "IncorrectDiskStatus.Transferring").await;
     app.refused("CancelTask", &[("TaskId", &task)], 403, "InvalidTaskId.TaskActionNotSupport").await;
     app.advance("3s").await;
     assert_eq!(text(&shown(&app, &disk).await, "/PerformanceLevel"), "PL2");

@@ -75,7 +75,7 @@ async fn each_common_code_is_reached() {
             "InvalidSignatureMethod",
         ),
         (describe().set("SignatureType", "BEARERTOKEN"), 400, "UnsupportedSignatureType"),
-        (describe().key(("stsid", "stssecret")), 400, "InvalidSecurityToken.MismatchWithAccessKey"),
+        (describe().key(("stsid", "stssecret")), 400, "MissingSecurityToken"),
         (describe().set("SecurityToken", "any"), 400, "InvalidSecurityToken.Malformed"),
     ];
     for (request, status, code) in cases {

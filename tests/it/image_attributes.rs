@@ -62,7 +62,7 @@ async fn a_deprecated_image_makes_no_instances_until_it_is_available_again() {
     status("deprecated").await.accepted();
     status("Deprecated").await.refused(403, "ImageStatus.NotAvailable");
     assert_eq!(text(&shown(&app, &image).await, "/Status"), "Deprecated");
-    app.refused("RunInstances", &[id, ("InstanceType", "ecs.g7.large")], 400, "IncorrectImageStatus").await;
+    app.refused("RunInstances", &[id, ("InstanceType", "ecs.g7.large")], 403, "OperationDenied.ImageNotValid").await;
     app.refused("CopyImage", &[id], 400, "IncorrectImageStatus").await;
     app.ok("ModifyImageAttribute", &[id, ("Description", "no longer used")]).await;
     status("Available").await.accepted();
@@ -221,8 +221,9 @@ async fn parameters_of_create_image_that_cannot_be_are_refused() {
         (vec![mapped, (&size, "39")], 400, "InvalidSize.ValueNotSupported"),
         (vec![mapped, (&kind, "tape")], 400, "InvalidDiskType.ValueNotSupported"),
         (vec![mapped, second, ("DiskDeviceMapping.2.Device", "/dev/xvda")], 400, "InvalidDevice.InUse"),
-        (vec![(&device, "/dev/xvda")], 400, "MissingParameter"),
-        (vec![(&of_first, &data)], 400, "OperationDenied"),
+        (vec![(&device, "/dev/xvda")], 400, "InvalidParameter.AllEmpty"),
+        (vec![("DiskDeviceMapping.2.Device", "/dev/xvda"), mapped], 400, "MissingParameter"),
+        (vec![(&of_first, &data)], 403, "InvalidSystemSnapshot.Missing"),
         (vec![(&of_first, &secret), (&kind, "system")], 400, "InvalidParameter.DiskType"),
         (vec![("InstanceId", &empty)], 400, "InvalidInstance.NotFoundSystemDisk"),
     ];

@@ -100,7 +100,7 @@ async fn refusals_tell_their_reason_in_the_code_and_the_text() {
     let level = ("DataDisk.1.PerformanceLevel", "PL3");
     for (params, status, code) in [
         (&[("SystemDisk.PerformanceLevel", "PL9")][..], 400, "InvalidPerformanceLevel.Malformed"),
-        (&[("SystemDisk.Size", "70000")], 400, "InvalidSystemDiskSize.ValueNotSupported"),
+        (&[("SystemDisk.Size", "70000")], 404, "InvalidSystemDiskSize.MoreThanMaxSize"),
         (&[data, level], 403, "OperationDenied.PerformanceLevelNotMatch"),
         (&[source, ("DataDisk.1.Size", "1")], 403, "InvalidDiskSize.TooSmall"),
         (&[data, ("DataDisk.1.Device", "/dev/xvda")], 403, "InvalidDevice.InUse"),

@@ -20,7 +20,7 @@ async fn the_zones_of_a_region_are_its_own() {
     let app = TestApp::new().await;
     let zones = column(&app.ok("DescribeZones", &[("RegionId", REGION)]).await, "/Zones/Zone", "ZoneId");
     assert!(!zones.is_empty() && zones.iter().all(|zone| zone.starts_with(REGION)), "{zones:?}");
-    app.refused("DescribeZones", &[("RegionId", "nowhere")], 404, "InvalidRegionId.NotFound").await;
+    app.refused("DescribeZones", &[("RegionId", "cn-nowhere")], 404, "InvalidRegionId.NotFound").await;
 }
 
 #[tokio::test]

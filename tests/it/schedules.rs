@@ -14,7 +14,7 @@ const HERE: (&str, &str) = ("regionId", REGION);
 const ID: &str = "autoSnapshotPolicyId";
 
 /// A policy for every day at these hours of UTC+8, with more parameters, applied to disks.
-async fn every_day(app: &TestApp, hours: &str, days: &str, disks: &[&str], more: &[(&str, &str)]) -> String {
+pub async fn every_day(app: &TestApp, hours: &str, days: &str, disks: &[&str], more: &[(&str, &str)]) -> String {
     let policy = policy_with(app, more).await;
     let schedule = [
         HERE,

@@ -8,7 +8,7 @@ use crate::actions::disks::{release, sizes};
 use crate::actions::images::{ARCHITECTURES, platform};
 use crate::actions::instances::{check_key_pair, default_host_name, encryption, inherited_key, is_password};
 use crate::api::action::{Action, Idempotent};
-use crate::api::common::{check_given, check_kms_key, check_one_of};
+use crate::api::common::{check_given, check_kms_key, check_one_of, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::{self, Disk, Examined, changes};
@@ -65,6 +65,7 @@ const HAS_DATA_DISKS: usize = 0;
 impl Action for ReplaceSystemDisk {
     const NAME: &'static str = "ReplaceSystemDisk";
     const MALFORMED: &'static [(&'static str, &'static str)] = &[("SystemDisk.Size", "InvalidSystemDiskSize")];
+    const UNKNOWN_REGION: &'static str = "InvalidRegionId.NotExists";
     type Response = Replaced;
 
     fn check(&self) -> Result<(), Fault> {
@@ -108,7 +109,7 @@ impl Action for ReplaceSystemDisk {
         let device = disks::attachments_of(tx, &[&old.disk.disk_id]).await?.into_iter().next();
         let device = device.map(|attachment| attachment.device).unwrap_or_default();
         let new = match &self.disk_id {
-            Some(id) => New::Converted(convertible(tx, id, &instance).await?),
+            Some(id) => New::Converted(convertible(tx, id, &instance, &old.disk).await?),
             None => self.made_of_image(tx, &instance, &old.disk).await?,
         };
         // Effect
@@ -150,6 +151,7 @@ async fn stopped_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance
     let Some(found) = instances::find(tx, instance_id).await? else {
         return Err(fault("InvalidInstanceId.NotFound"));
     };
+    check_unlocked_and_paid(found.lock())?;
     if found.is_held() {
         return Err(fault("Operation.Conflict"));
     }
@@ -183,7 +185,7 @@ fn fits_windows(instance: &Instance) -> bool {
 }
 
 /// The data disk that may become the system disk of an instance.
-async fn convertible(tx: &mut Tx<'_>, disk_id: &str, instance: &Instance) -> Result<Disk, Fault> {
+async fn convertible(tx: &mut Tx<'_>, disk_id: &str, instance: &Instance, old: &Disk) -> Result<Disk, Fault> {
     let Some(found) = disks::find(tx, disk_id).await? else {
         return Err(fault("InvalidDiskId.NotFound"));
     };
@@ -202,6 +204,10 @@ async fn convertible(tx: &mut Tx<'_>, disk_id: &str, instance: &Instance) -> Res
     }
     if disk.status != "Available" || found.unfinished_snapshots > 0 {
         return Err(fault("InvalidDatadisk.DiskStatusViolation"));
+    }
+    // What was encrypted does not become plain.
+    if bool::from(old.encrypted) && !bool::from(disk.encrypted) {
+        return Err(fault("InvalidDiskId.NotSupportReplaceEncryptedSystemDisk"));
     }
     if bool::from(disk.encrypted) && !disk.kms_key_id.is_empty() {
         return Err(fault("InvalidParameter.DiskType"));

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::hold_while_rewritten;
+use crate::actions::snapshots::check_age;
 use crate::actions::tasks::{Progress, ProgressSet};
 use crate::api::action::Action;
-use crate::api::common::{Empty, check_kms_key, check_snapshot_service};
+use crate::api::common::{Empty, check_kms_key, check_snapshot_service, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
+use crate::store::contents;
 use crate::store::disks::{self, Examined};
 use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::snapshots::{self, Referenced};
@@ -147,6 +149,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
     if source.snapshot.is_archived() {
         return Err(fault("OperationDenied"));
     }
+    check_age(&source.snapshot)?;
     may_be_reset(&found)?;
     check_kms_key(tx, &found.disk.kms_key_id)?;
     if !source.snapshot.is_accomplished() {
@@ -156,6 +159,7 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
 }
 
 fn may_be_reset(found: &Examined) -> Result<(), Fault> {
+    check_unlocked_and_paid(found.lock())?;
     if !matches!(found.disk.status.as_str(), "In_use" | "Available") {
         return Err(fault("IncorrectDiskStatus"));
     }
@@ -174,6 +178,7 @@ async fn begin(tx: &mut Tx<'_>, found: Examined, source: &Referenced) -> Result<
     disk.size = source.snapshot.source_disk_size;
     disks::update(tx, &disk, "Disk:ResetDiskStarted").await?;
     hold_while_rewritten(tx, &disk.disk_id, &source.snapshot.snapshot_id).await?;
+    contents::bring_back(tx, &disk.disk_id, Some(&source.snapshot.snapshot_id)).await?;
     let due = tx.now.plus_millis(tx.config().lifecycle.reset_ms.into());
     timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await
 }

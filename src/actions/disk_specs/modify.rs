@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::is_waiting_for_restart;
 use crate::actions::disks::{provisioned_iops, sizes};
 use crate::api::action::Action;
-use crate::api::common::{check_one_of, spelled};
+use crate::api::common::{IN_ARREARS, check_one_of, check_paid, spelled};
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks::changes::{self, MODIFY_SPEC, Spec};
@@ -133,6 +133,7 @@ impl PerformanceControlOptions {
 
 /// The disk is of a kind and in a state to be modified.
 async fn may_be_modified(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    check_paid(found.lock(), IN_ARREARS)?;
     let disk = &found.disk;
     if disk.is_ephemeral() {
         return Err(fault("OperationDenied"));

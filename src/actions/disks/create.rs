@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments;
+use crate::actions::snapshots::check_age;
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{
-    Tag, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, is_name,
+    Tag, check_balance, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, is_name,
     is_resource_group, tags_to_set,
 };
 use crate::faults::{Fault, fault};
@@ -64,6 +65,8 @@ pub const CATEGORIES: [&str; 9] = [
     "elastic_ephemeral_disk_standard",
     "elastic_ephemeral_disk_premium",
 ];
+/// GiB of a disk of the oldest category.
+const LARGEST_CLOUD: i64 = 2_000;
 /// The meaning of MissingParameter that is not about the size.
 const NO_ZONE: usize = 1;
 const PERFORMANCE_LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
@@ -72,7 +75,7 @@ const PERFORMANCE_LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
 #[must_use]
 pub fn sizes(category: &str, performance_level: &str) -> RangeInclusive<i64> {
     match (category, performance_level) {
-        ("cloud", _) => 5..=2_000,
+        ("cloud", _) => 5..=LARGEST_CLOUD,
         ("cloud_efficiency" | "cloud_ssd", _) => 20..=32_768,
         ("cloud_essd", "PL0") | ("cloud_auto", _) => 1..=65_536,
         ("cloud_essd", "PL2") => 461..=65_536,
@@ -101,11 +104,9 @@ impl Action for CreateDisk {
         check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
         check_given(self.disk_name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
         check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
-        check_given(
-            self.disk_category.as_deref(),
-            |text| CATEGORIES.contains(&text),
-            "InvalidDiskCategory.ValueNotSupported",
-        )?;
+        if !CATEGORIES.contains(&self.category()) {
+            return Err(self.of_disk("DiskCategory", "InvalidDiskCategory.ValueNotSupported"));
+        }
         let is_level = |text: &str| PERFORMANCE_LEVELS.contains(&text);
         check_given(self.performance_level.as_deref(), is_level, "InvalidPerformanceLevel.Malformed")?;
         let is_switch = |text: &str| matches!(text, "Enabled" | "Disabled");
@@ -136,11 +137,12 @@ impl Action for CreateDisk {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Created, Fault> {
         // Checks
+        check_balance(tx)?;
         if self.snapshot_id.is_some() {
             check_snapshot_service(tx).await?;
         }
         let instance = match &self.instance_id {
-            Some(id) => Some(disk_attachments::ready_instance(tx, id).await?),
+            Some(id) => Some(disk_attachments::ready_instance(tx, id).await?.instance),
             None => None,
         };
         let source = match &self.snapshot_id {
@@ -187,6 +189,17 @@ impl Idempotent for CreateDisk {
 impl CreateDisk {
     fn category(&self) -> &str {
         self.disk_category.as_deref().unwrap_or("cloud")
+    }
+
+    /// The refusal of a value that no disk can have, or, in the words of that code, no data disk of an instance
+    /// (decision 164).
+    fn of_disk(&self, parameter: &str, code: &'static str) -> Fault {
+        if self.instance_id.is_none() {
+            return fault(code);
+        }
+        let of_instance = if parameter == "Size" { "Size" } else { "Category" };
+        fault(format!("InvalidDataDisk{of_instance}.ValueNotSupported"))
+            .with(format!("The specified parameter \"{parameter}\" is not valid for a data disk of an instance."))
     }
 
     fn is_regional(&self) -> bool {
@@ -284,11 +297,12 @@ impl CreateDisk {
         let size = self.size.unwrap_or(least).max(least);
         if !sizes(self.category(), level).contains(&size) {
             let is_level_too_high = matches!(level, "PL2" | "PL3") && sizes(self.category(), "PL1").contains(&size);
-            return Err(fault(if is_level_too_high {
-                "OperationDenied.PerformanceLevelNotMatch"
-            } else {
-                "InvalidDiskSize.NotSupported"
-            }));
+            return Err(match (self.category(), level) {
+                _ if is_level_too_high => fault("OperationDenied.PerformanceLevelNotMatch"),
+                // Documented for the oldest category, which no larger snapshot fits.
+                ("cloud", _) if least > LARGEST_CLOUD => fault("InvalidSnapshot.TooLarge"),
+                _ => self.of_disk("Size", "InvalidDiskSize.NotSupported"),
+            });
         }
         if self.provisioned_iops.is_some_and(|iops| !provisioned_iops(size).contains(&iops)) {
             return Err(fault("InvalidProvisionedIops.LimitExceed"));
@@ -335,7 +349,7 @@ async fn device_of_whole(tx: &mut Tx<'_>, instance_id: &str) -> Result<String, F
 ///
 /// # Errors
 /// 404 `InvalidSnapshotId.NotFound`, 403 `InvalidSnapshotId.NotReady`, 403 `OperationDenied.SnapshotNotAllowed`,
-/// 403 `Operation.Conflict`.
+/// 403 `InvalidSnapshot.TooOld`, 403 `Operation.Conflict`.
 pub async fn usable_source(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Referenced, Fault> {
     let Some(found) = snapshots::find(tx, snapshot_id).await? else {
         return Err(fault("InvalidSnapshotId.NotFound"));
@@ -346,6 +360,7 @@ pub async fn usable_source(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Referen
     if found.snapshot.is_archived() {
         return Err(fault("OperationDenied.SnapshotNotAllowed"));
     }
+    check_age(&found.snapshot)?;
     let is_usable = bool::from(found.snapshot.available) && tx.now >= found.snapshot.cut_time;
     if is_usable { Ok(found) } else { Err(fault("InvalidSnapshotId.NotReady")) }
 }

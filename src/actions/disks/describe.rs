@@ -1,4 +1,6 @@
-//! DescribeDisks: its filters, pages and what it shows of a disk.
+//! DescribeDisks: its filters and pages; what it shows of a disk is in `item`.
+
+mod item;
 
 use std::collections::HashMap;
 
@@ -6,17 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use super::performance::{Performance, Placement};
 use crate::api::action::Action;
-use crate::api::common::{KeyValue, PageLimits, Paging, Tag, Tags, check_one_of, spelled, tags_to_match};
+use crate::api::common::{KeyValue, PageLimits, Paging, Tag, check_given, check_one_of, spelled, tags_to_match};
 use crate::api::describe::{self, CREATION, check_filters, narrow_by_creation, unless_all};
-use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
+use crate::ids::IdKind;
 use crate::regions::REGIONS;
 use crate::store::disks::{self, Attachment, Disk, changes};
 use crate::store::filter::{self, Filter};
+use crate::store::operation_locks::{self, OperationLock};
 use crate::store::policy_associations;
-use crate::store::tags::{self, ResourceType, TagRow};
+use crate::store::tags::{self, ResourceType};
 use crate::store::tx::Tx;
 use crate::wire::params::JsonList;
+use item::{Item, OperationLocks};
 
 const LIMITS: PageLimits = PageLimits { default: 10, page_size: 100, max_results: 500 };
 const MOST_IDS: usize = 100;
@@ -35,8 +39,6 @@ const LOCK_REASONS: [&str; 2] = ["financial", "security"];
 /// What is told only on demand.
 const ATTRIBUTES: [&str; 2] = ["IOPS", "Placement"];
 const MOST_ATTRIBUTES: usize = 5;
-/// Documented for disks that are paid by use: they never expire.
-const NEVER: &str = "2999-09-08T16:00Z";
 
 /// Lists disks, newest first; all filters have to match.
 #[derive(Debug, Deserialize)]
@@ -99,7 +101,20 @@ impl Action for DescribeDisks {
         if self.zone_id.as_deref().is_some_and(|zone| !REGIONS.iter().any(|region| region.has_zone(zone))) {
             return Err(fault("InvalidZoneId.NotFound"));
         }
+        if self.filter.iter().any(|filter| filter.key.is_empty() || filter.value.is_empty()) {
+            return Err(fault("IncompleteParamter"));
+        }
         check_filters(&self.filter, &CREATION, &[])?;
+        let is_disk = |id: &String| id.starts_with(IdKind::Disk.prefix());
+        if self.disk_ids.as_ref().is_some_and(|ids| !ids.0.iter().all(is_disk)) {
+            return Err(fault("InvalidDiskIds.ValueNotSupported"));
+        }
+        let is_snapshot = |id: &str| id.starts_with(IdKind::Snapshot.prefix());
+        check_given(self.snapshot_id.as_deref(), is_snapshot, "InvalidSnapshot.NotFound")?;
+        let is_exclusive = spelled(self.multi_attach.as_deref(), &MULTI_ATTACH[..1]).is_some();
+        if self.enable_shared == Some(true) && is_exclusive {
+            return Err(fault("InvalidParameter.MultiAttachAndEnableSharedNotMatch"));
+        }
         let is_unknown = |name: &String| !ATTRIBUTES.contains(&name.as_str());
         if self.additional_attributes.len() > MOST_ATTRIBUTES || self.additional_attributes.iter().any(is_unknown) {
             return Err(fault("InvalidParamter"));
@@ -129,14 +144,18 @@ impl Action for DescribeDisks {
             attachments.entry(attachment.disk_id.clone()).or_default().push(attachment);
         }
         let policies = self.policies_of(tx, &ids).await?;
+        let hosts: Vec<&str> = attachments.values().flatten().map(|of| of.instance_id.as_str()).collect();
+        let locks = operation_locks::of_instances(tx, &hosts).await?;
         let mut histories = changes::histories(tx, &ids).await?;
         let item = |row: Disk| {
             let policy_id = policies.get(&row.disk_id).cloned();
             let attachments = attachments.remove(&row.disk_id).unwrap_or_default();
+            let has_disk = |lock: &&OperationLock| attachments.iter().any(|of| of.instance_id == lock.instance_id);
             let history = histories.remove(&row.disk_id);
             Item {
                 performance: self.asks_for("IOPS").then(|| Performance::of(&row)),
                 placement: self.asks_for("Placement").then(|| Placement::of(&row)).flatten(),
+                operation_locks: OperationLocks::of(locks.iter().filter(has_disk)),
                 source_disk_id: history.map(|history| history.source_disk_id).unwrap_or_default(),
                 ..Item::of(tags.remove(&row.disk_id).unwrap_or_default(), &attachments, policy_id, row)
             }
@@ -217,8 +236,13 @@ impl DescribeDisks {
         if self.enable_automated_snapshot_policy {
             filter.condition("disks.disk_id IN (SELECT disk_id FROM auto_snapshot_policy_disks)", []);
         }
-        // No disk is locked for a reason, and legacy shared disks do not exist.
-        if self.lock_reason.is_some() || self.enable_shared == Some(true) {
+        if let Some(reason) = spelled(self.lock_reason.as_deref(), &LOCK_REASONS) {
+            let is_locked = "disks.disk_id IN (SELECT a.disk_id FROM disk_attachments a
+                 JOIN operation_locks o ON o.instance_id = a.instance_id WHERE o.lock_reason = ?)";
+            filter.condition(is_locked, [reason.into()]);
+        }
+        // Legacy shared disks do not exist.
+        if self.enable_shared == Some(true) {
             filter.condition("1 = 0", []);
         }
         narrow_by_creation(&mut filter, &disks::SOURCE, &self.filter);
@@ -244,150 +268,4 @@ pub struct Described {
 #[serde(rename_all = "PascalCase")]
 struct Items {
     disk: Vec<Item>,
-}
-
-/// A disk as DescribeDisks shows it. Flags are always there: Terraform reads them without asking.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_excessive_bools, reason = "the vendor's answer has so many")]
-struct Item {
-    disk_id: String,
-    disk_name: String,
-    description: String,
-    status: String,
-    #[serde(rename = "Type")]
-    disk_type: String,
-    category: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    performance_level: String,
-    /// GiB.
-    size: i64,
-    region_id: String,
-    zone_id: String,
-    instance_id: String,
-    device: String,
-    image_id: String,
-    source_snapshot_id: String,
-    /// The disk that it is a clone of.
-    source_disk_id: String,
-    serial_number: String,
-    product_code: &'static str,
-    disk_charge_type: String,
-    creation_time: String,
-    attached_time: String,
-    detached_time: String,
-    expired_time: &'static str,
-    portable: bool,
-    delete_with_instance: bool,
-    delete_auto_snapshot: bool,
-    enable_auto_snapshot: bool,
-    enable_automated_snapshot_policy: bool,
-    auto_snapshot_policy_id: String,
-    encrypted: bool,
-    #[serde(rename = "KMSKeyId")]
-    kms_key_id: String,
-    multi_attach: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provisioned_iops: Option<i64>,
-    bursting_enabled: bool,
-    storage_set_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    storage_set_partition_number: Option<i64>,
-    resource_group_id: String,
-    mount_instance_num: usize,
-    mount_instances: MountInstances,
-    attachments: Attachments,
-    operation_locks: OperationLocks,
-    #[serde(flatten)]
-    performance: Option<Performance>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    placement: Option<Placement>,
-    tags: Tags,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct MountInstances {
-    mount_instance: Vec<Attached>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attachments {
-    attachment: Vec<Attached>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attached {
-    instance_id: String,
-    device: String,
-    attached_time: String,
-}
-
-/// Always empty: no disk is locked for arrears or security.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct OperationLocks {
-    operation_lock: [(); 0],
-}
-
-impl Item {
-    fn of(tags: Vec<TagRow>, attachments: &[Attachment], policy_id: Option<String>, row: Disk) -> Self {
-        let attached = |attachment: &Attachment| Attached {
-            instance_id: attachment.instance_id.clone(),
-            device: attachment.device.clone(),
-            attached_time: attachment.attached_time.to_seconds(),
-        };
-        let list = || attachments.iter().map(attached).collect::<Vec<_>>();
-        // Documented: told only while In_use or Detaching, and never for a multi-attach disk.
-        let is_told = row.multi_attach != "Enabled" && matches!(row.status.as_str(), "In_use" | "Detaching");
-        let told = attachments.first().filter(|_| is_told);
-        let time = |instant: Option<Timestamp>| instant.map(Timestamp::to_seconds).unwrap_or_default();
-        Self {
-            instance_id: told.map(|attachment| attachment.instance_id.clone()).unwrap_or_default(),
-            device: told.map(|attachment| attachment.device.clone()).unwrap_or_default(),
-            mount_instance_num: attachments.len(),
-            mount_instances: MountInstances { mount_instance: list() },
-            attachments: Attachments { attachment: list() },
-            operation_locks: OperationLocks { operation_lock: [] },
-            performance: None,
-            placement: None,
-            source_disk_id: String::new(),
-            creation_time: row.creation_time.to_seconds(),
-            attached_time: time(row.attached_time),
-            detached_time: time(row.detached_time),
-            expired_time: NEVER,
-            product_code: "",
-            enable_automated_snapshot_policy: policy_id.is_some(),
-            auto_snapshot_policy_id: policy_id.unwrap_or_default(),
-            portable: row.portable.into(),
-            delete_with_instance: row.delete_with_instance.into(),
-            delete_auto_snapshot: row.delete_auto_snapshot.into(),
-            enable_auto_snapshot: row.enable_auto_snapshot.into(),
-            encrypted: row.encrypted.into(),
-            bursting_enabled: row.bursting_enabled.into(),
-            disk_id: row.disk_id,
-            disk_name: row.disk_name,
-            description: row.description,
-            status: row.status,
-            disk_type: row.disk_type,
-            category: row.category,
-            performance_level: row.performance_level,
-            size: row.size,
-            region_id: row.region_id,
-            zone_id: row.zone_id,
-            image_id: row.image_id,
-            source_snapshot_id: row.source_snapshot_id,
-            serial_number: row.serial_number,
-            disk_charge_type: row.disk_charge_type,
-            kms_key_id: row.kms_key_id,
-            multi_attach: row.multi_attach,
-            provisioned_iops: row.provisioned_iops,
-            storage_set_id: row.storage_set_id,
-            storage_set_partition_number: row.storage_set_partition_number,
-            resource_group_id: row.resource_group_id,
-            tags: tags.into(),
-        }
-    }
 }

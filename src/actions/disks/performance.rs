@@ -33,11 +33,16 @@ impl Growth {
     }
 }
 
-/// KB/s that each provisioned IOPS adds.
+/// KB/s that each provisioned IOPS adds, of which 1,024 are a MB/s.
 const KB_OF_IOPS: i64 = 16;
+const KB_OF_MB: i64 = 1_024;
 
 impl Performance {
     /// Reads and writes share one figure in all categories that have a published formula; the others tell nothing.
+    ///
+    /// ESSD AutoPL: baseline and provisioned figures of `help/en/ecs/user-guide/essd-autopl-disks` (January 2026), floors
+    /// included. ESSD PL1 is the same without floors, as its older edition says. All others: the caps of
+    /// `help/en/ecs/user-guide/block-storage-performance`; their growth by GiB is from memory and could not be read there.
     #[must_use]
     pub fn of(disk: &Disk) -> Self {
         let (iops, throughput) = match (disk.category.as_str(), disk.performance_level.as_str()) {
@@ -52,10 +57,10 @@ impl Performance {
             ("cloud_essd_entry", _) => (Growth(1_800, 800, 6_000), Growth(100, 15, 150)),
             _ => return Self::default(),
         };
-        let least = if disk.category == "cloud_auto" { 3_000 } else { 0 };
+        let (least_iops, least_throughput) = if disk.category == "cloud_auto" { (3_000, 125) } else { (0, 0) };
         let provisioned = disk.provisioned_iops.unwrap_or(0);
-        let iops = Some(iops.at(disk.size).max(least) + provisioned);
-        let throughput = Some(throughput.at(disk.size) + provisioned * KB_OF_IOPS / 1_000);
+        let iops = Some(iops.at(disk.size).max(least_iops) + provisioned);
+        let throughput = Some(throughput.at(disk.size).max(least_throughput) + provisioned * KB_OF_IOPS / KB_OF_MB);
         Self {
             iops,
             iops_read: iops,

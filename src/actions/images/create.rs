@@ -17,7 +17,6 @@ use crate::store::row_locks::{self, Mode, RowLocks};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::timers::{self, TimerKind};
 use crate::store::tx::Tx;
-pub use sources::OLDEST_SNAPSHOT;
 use sources::Source;
 
 /// Makes a custom image. Of several sources the instance wins over the mappings, and these over the snapshot.
@@ -116,8 +115,13 @@ impl Action for CreateImage {
         check_one_of(self.boot_mode.as_deref(), &BOOT_MODES, "InvalidBootMode.NotSupport")?;
         check_given(self.platform.as_deref(), |text| platform(text).is_some(), "InvalidPlatform.Malformed")?;
         self.check_traits()?;
-        if self.snapshot_id.is_none() && self.instance_id.is_none() && self.disk_device_mapping.is_empty() {
-            return Err(Fault::missing("SnapshotId"));
+        let is_empty = |mapping: &DiskDeviceMapping| mapping.snapshot_id.is_none();
+        if self.snapshot_id.is_none() && self.instance_id.is_none() && self.disk_device_mapping.iter().all(is_empty) {
+            if self.disk_device_mapping.is_empty() {
+                return Err(Fault::missing("SnapshotId"));
+            }
+            let why = "No DiskDeviceMapping.n has a SnapshotId.";
+            return Err(fault("InvalidParameter.AllEmpty").with(why));
         }
         if self.disk_device_mapping.len() > MOST_MAPPINGS {
             return Err(Fault::invalid("DiskDeviceMapping"));

@@ -10,6 +10,7 @@ use crate::faults::Fault;
 use crate::store::filter::{self, Filter};
 use crate::store::images::{self, System};
 use crate::store::instances::{self, Instance};
+use crate::store::operation_locks::{self, OperationLock};
 use crate::store::tags::{self, ResourceType, TagRow};
 use crate::store::tx::Tx;
 use crate::wire::params::JsonList;
@@ -20,6 +21,8 @@ const STATUSES: [&str; 5] = ["Pending", "Running", "Starting", "Stopping", "Stop
 const CHARGE_TYPES: [&str; 2] = ["PrePaid", "PostPaid"];
 const TIMES: [&str; 4] = [CREATION[0], CREATION[1], "ExpiredStartTime", "ExpiredEndTime"];
 const NETWORKS: [&str; 2] = ["vpc", "classic"];
+/// Why the vendor locks an instance.
+pub const LOCK_REASONS: [&str; 5] = ["financial", "security", "recycling", "dedicatedhostfinancial", "refunded"];
 const INTERNET_CHARGE: &str = "PayByTraffic";
 const NEVER: &str = "2099-12-31T15:59Z";
 
@@ -79,8 +82,7 @@ impl Action for DescribeInstances {
         check_one_of(self.instance_network_type.as_deref(), &NETWORKS, "InvalidNetworkType.NotFound")?;
         let charges = [INTERNET_CHARGE, "PayByBandwidth"];
         check_one_of(self.internet_charge_type.as_deref(), &charges, "InvalidInternetChargeType.ValueNotSupported")?;
-        let reasons = ["financial", "security", "recycling", "dedicatedhostfinancial", "refunded"];
-        check_one_of(self.lock_reason.as_deref(), &reasons, "InvalidLockReason.NotFound")?;
+        check_one_of(self.lock_reason.as_deref(), &LOCK_REASONS, "InvalidLockReason.NotFound")?;
         check_filters(&self.filter, &TIMES, &[])?;
         tags_to_match(&self.tag).map(drop)?;
         self.paging().page(LIMITS).map(drop)
@@ -104,9 +106,11 @@ impl Action for DescribeInstances {
         let mut tags = tags::of_all(tx, &ids).await?;
         let image_ids: Vec<&str> = listing.rows.iter().map(|row| row.image_id.as_str()).collect();
         let systems = images::systems_of(tx, &image_ids).await?;
+        let locks = operation_locks::of_instances(tx, &ids).await?;
         let item = |row: Instance| {
             let tags = tags.remove(&row.instance_id).unwrap_or_default();
-            Item::of(tags, systems.get(&row.image_id), row)
+            let locks = locks.iter().filter(|lock| lock.instance_id == row.instance_id).map(LockReason::from).collect();
+            Item::of(tags, systems.get(&row.image_id), locks, row)
         };
         Ok(Described {
             next_token: fields.next_token,
@@ -152,6 +156,10 @@ impl DescribeInstances {
         if let Some(name) = &self.instance_name {
             filter.like("instance_name", name);
         }
+        if let Some(reason) = spelled(self.lock_reason.as_deref(), &LOCK_REASONS) {
+            let is_locked = "instances.instance_id IN (SELECT instance_id FROM operation_locks WHERE lock_reason = ?)";
+            filter.condition(is_locked, [reason.into()]);
+        }
         narrow_by_creation(&mut filter, &instances::SOURCE, &self.filter);
         if self.asks_for_what_none_has() {
             filter.condition("1 = 0", []);
@@ -159,15 +167,14 @@ impl DescribeInstances {
         filter
     }
 
-    /// Stubs are all alike: none is locked, expires, has a public address or another network than the private one.
+    /// Stubs are all alike: none expires, has a public address or another network than the private one.
     fn asks_for_what_none_has(&self) -> bool {
         let addresses =
             [&self.inner_ip_addresses, &self.public_ip_addresses, &self.eip_addresses, &self.rdma_ip_addresses];
         let is_other = |value: &Option<String>, of_all: &str| {
             value.as_ref().is_some_and(|value| !value.eq_ignore_ascii_case(of_all))
         };
-        self.lock_reason.is_some()
-            || self.hpc_cluster_id.is_some()
+        self.hpc_cluster_id.is_some()
             || self.filter.iter().any(|filter| filter.key == "ExpiredEndTime")
             || addresses.iter().any(|list| list.is_some())
             || !self.ipv6_address.is_empty()
@@ -265,15 +272,27 @@ struct IpAddresses {
     ip_address: Vec<String>,
 }
 
-/// Always empty: no instance is locked for arrears or security.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct OperationLocks {
-    lock_reason: [(); 0],
+    lock_reason: Vec<LockReason>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct LockReason {
+    lock_reason: String,
+    lock_msg: String,
+}
+
+impl From<&OperationLock> for LockReason {
+    fn from(lock: &OperationLock) -> Self {
+        Self { lock_reason: lock.lock_reason.clone(), lock_msg: lock.lock_msg.clone() }
+    }
 }
 
 impl Item {
-    fn of(tags: Vec<TagRow>, system: Option<&System>, row: Instance) -> Self {
+    fn of(tags: Vec<TagRow>, system: Option<&System>, lock_reason: Vec<LockReason>, row: Instance) -> Self {
         let some = |text: String| if text.is_empty() { Vec::new() } else { vec![text] };
         let family = row.instance_type.rsplit_once('.').map_or("", |(family, _)| family);
         let (cpu, memory) = nominal(&row.instance_type);
@@ -304,7 +323,7 @@ impl Item {
             },
             inner_ip_address: IpAddresses::default(),
             public_ip_address: IpAddresses::default(),
-            operation_locks: OperationLocks { lock_reason: [] },
+            operation_locks: OperationLocks { lock_reason },
             tags: tags.into(),
             instance_id: row.instance_id,
             instance_name: row.instance_name,

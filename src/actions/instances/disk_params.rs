@@ -17,6 +17,8 @@ pub const DATA_CATEGORIES: [&str; 7] = [
     "cloud_essd_entry",
     "cloud_regional_disk_auto",
 ];
+/// The first one is what everything here is encrypted with.
+pub const ALGORITHMS: [&str; 2] = ["aes-256", "sm4-128"];
 pub const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
 
 /// `SystemDisk`.
@@ -113,7 +115,7 @@ fn check_extras(category: Option<&str>, iops: Option<i64>, bursting: Option<bool
 
 /// The algorithm itself changes nothing here.
 fn check_algorithm(algorithm: Option<&str>, encrypted: Option<bool>) -> Result<(), Fault> {
-    check_one_of(algorithm, &["aes-256", "sm4-128"], "InvalidEncryptAlgorithm")?;
+    check_one_of(algorithm, &ALGORITHMS, "InvalidEncryptAlgorithm")?;
     let is_plain = algorithm.is_some() && encrypted != Some(true);
     if is_plain { Err(fault("InvalidEncrypted.NotMatchEncryptAlgorithm")) } else { Ok(()) }
 }

@@ -9,7 +9,8 @@ use super::address;
 use super::disk_params::{self, DataDisk, SystemDisk};
 use super::plans::{self, DiskPlan};
 use crate::api::common::{
-    Tag, check_given, check_one_of, check_tag_quota, is_description, is_name, is_resource_group, tags_to_set,
+    Tag, check_balance, check_given, check_one_of, check_tag_quota, is_description, is_name, is_resource_group,
+    tags_to_set,
 };
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -94,6 +95,9 @@ impl Launch<'_> {
         if self.io_optimized == Some("none") && disk_params::has_key(self.system_disk.as_ref(), &self.data_disk) {
             return Err(fault("IoOptimized.NotSupported"));
         }
+        if self.io_optimized == Some("none") && !self.instance_type.is_some_and(is_of_first_generation) {
+            return Err(fault("DependencyViolation.IoOptimized"));
+        }
         tags_to_set(self.tag).map(drop)
     }
 
@@ -109,6 +113,7 @@ impl Launch<'_> {
     /// # Errors
     /// The documented codes of images, zones, snapshots, disks, tags and addresses.
     pub async fn plan(&self, tx: &mut Tx<'_>) -> Result<Planned, Fault> {
+        check_balance(tx)?;
         let image = self.image(tx).await?;
         let region = tx.region_of(Some(image.region_id.as_str()).filter(|_| !image.is_public()));
         let zone_id = match self.zone_id {
@@ -141,7 +146,11 @@ impl Launch<'_> {
             (None, None) => None,
         };
         let image = found.ok_or_else(|| fault("InvalidImageId.NotFound"))?;
-        if image.status == "Available" { Ok(image) } else { Err(fault("IncorrectImageStatus")) }
+        match image.status.as_str() {
+            "Available" => Ok(image),
+            "Deprecated" | "UnAvailable" => Err(fault("OperationDenied.ImageNotValid")),
+            _ => Err(fault("IncorrectImageStatus")),
+        }
     }
 
     fn is_prepaid(&self) -> bool {
@@ -222,6 +231,12 @@ fn is_instance_type(name: &str) -> bool {
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     let mut parts = name.split('.');
     parts.next() == Some("ecs") && (2..=3).contains(&parts.clone().count()) && parts.all(is_part)
+}
+
+/// Documented: all later families are I/O optimized, with no choice.
+fn is_of_first_generation(instance_type: &str) -> bool {
+    let family = instance_type.split('.').nth(1).unwrap_or_default();
+    ["t1", "s1", "s2", "s3", "m1", "m2", "c1", "c2"].contains(&family)
 }
 
 /// Families with ARM processors end in `r` or `y` behind their generation: `g6r`, `c8y`.

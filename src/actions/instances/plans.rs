@@ -1,7 +1,8 @@
 //! The disks of a new instance: the system disk, those that the image maps and those asked for, checked and planned; no SQL.
 
-use super::disk_params::{DATA_CATEGORIES, DataDisk, LEVELS, SYSTEM_CATEGORIES, SystemDisk};
+use super::disk_params::{ALGORITHMS, DATA_CATEGORIES, DataDisk, LEVELS, SYSTEM_CATEGORIES, SystemDisk};
 use crate::actions::disk_attachments::device;
+use crate::actions::disk_specs::{can_grow, largest_system_disk};
 use crate::actions::disks::{key_of, provisioned_iops, sizes, usable_source};
 use crate::api::common::{check_kms_key, spelled};
 use crate::faults::{Fault, fault};
@@ -168,12 +169,19 @@ impl SystemDisk {
     /// `key`: that of the image, if it is encrypted.
     fn plan(&self, image: &Image, key: Option<&String>) -> Result<DiskPlan, Fault> {
         let category = spelled(self.category.as_deref(), &SYSTEM_CATEGORIES).unwrap_or(DEFAULT_CATEGORY);
-        let size = self.size.unwrap_or_else(|| image.size.max(DEFAULT_SYSTEM_DISK));
+        let least = if can_grow(&image.platform) { DEFAULT_SYSTEM_DISK } else { 0 };
+        let size = self.size.unwrap_or_else(|| image.size.max(least));
         if size < image.size {
             return Err(fault("InvalidSystemDiskSize.LessThanImageSize"));
         }
         if size < SMALLEST_SYSTEM_DISK {
             return Err(fault("InvalidSystemDiskSize.LessThanMinSize"));
+        }
+        if self.size.is_some_and(|size| size > image.size) && !can_grow(&image.platform) {
+            return Err(fault("InvalidSystemDiskSize.ImageNotSupportResize"));
+        }
+        if size > largest_system_disk(category) {
+            return Err(fault("InvalidSystemDiskSize.MoreThanMaxSize"));
         }
         let performance_level = level(category, self.performance_level.as_deref());
         if !sizes(category, performance_level).contains(&size) {
@@ -215,6 +223,7 @@ impl DataDisk {
             // The table of this action has a spelling of its own for the same refusal.
             Some(id) => Some(usable_source(tx, id).await.map_err(|refusal| match refusal.code() {
                 "InvalidSnapshotId.NotFound" => fault("InvalidDataDiskSnapshotId.NotFound"),
+                "InvalidSnapshot.TooOld" => fault("InvalidSnapshotId.BasedSnapshotTooOld"),
                 _ => refusal,
             })?),
             None => None,
@@ -231,11 +240,18 @@ impl DataDisk {
         let category = spelled(self.category.as_deref(), &DATA_CATEGORIES).unwrap_or(DEFAULT_CATEGORY);
         let performance_level = level(category, self.performance_level.as_deref());
         if !sizes(category, performance_level).contains(&size) {
+            if least > *sizes(category, performance_level).end() {
+                return Err(fault("InstanceDiskCategoryLimitExceed"));
+            }
             let is_level_too_high = category == "cloud_essd" && sizes(category, DEFAULT_LEVEL).contains(&size);
             let refusal = ["InvalidDataDiskSize.ValueNotSupported", "OperationDenied.PerformanceLevelNotMatch"];
             return Err(fault(refusal[usize::from(is_level_too_high)]));
         }
         check_iops(self.provisioned_iops, size)?;
+        let is_encrypted = snapshot.is_some_and(|snapshot| snapshot.encrypted.into());
+        if is_encrypted && spelled(self.encrypt_algorithm.as_deref(), &ALGORITHMS[1..]).is_some() {
+            return Err(fault("InvalidEncryptAlgorithm.NotMatchSnapshot"));
+        }
         let key = snapshot.filter(|snapshot| snapshot.encrypted.into()).map(|snapshot| snapshot.kms_key_id.clone());
         let (encrypted, kms_key_id) = encryption(self.encrypted, self.kms_key_id.as_ref(), key.as_ref())?;
         Ok(DiskPlan {

@@ -85,14 +85,16 @@ impl Action for RunInstances {
     fn check(&self) -> Result<(), Fault> {
         let amount = self.amount.unwrap_or(1);
         if !(1..=MOST_INSTANCES).contains(&amount) {
-            return Err(fault("InvalidParam.Amount").with("The specified parameter Amount is not valid."));
+            let code = if self.dry_run { "DryRun.InvalidAmount" } else { "InvalidParam.Amount" };
+            return Err(fault(code).with("The specified parameter Amount is not valid."));
         }
         if self.min_amount.is_some_and(|least| !(1..=amount).contains(&least)) {
             return Err(fault("InvalidMinAmount.Malformed"));
         }
         // One address is one instance's.
         if self.private_ip_address.is_some() && amount > 1 {
-            return Err(fault("InvalidPrivateIpAddress.Duplicated"));
+            let why = "PrivateIpAddress is the address of one instance.";
+            return Err(fault("InvalidParameter.PrivateIpAddressRepeated").with(why));
         }
         if self.tag.len() > MOST_TAGS {
             return Err(fault("InvalidTagCount"));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check_texts;
-use crate::actions::snapshots::{manual_snapshot, may_be_snapshotted};
+use crate::actions::snapshots::{check_free, manual_snapshot, may_be_snapshotted};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{Tag, check_given, check_snapshot_service, check_tag_quota, is_resource_group, tags_to_set};
 use crate::faults::{Fault, fault};
@@ -81,9 +81,7 @@ impl Action for CreateSnapshotGroup {
         };
         may_be_grouped(&chosen)?;
         for found in &chosen {
-            if found.is_held_exclusively() {
-                return Err(fault("Operation.Conflict"));
-            }
+            check_free(tx, found).await?;
             may_be_snapshotted(tx, found)?;
         }
         let tags = tags_to_set(&self.tag)?;

@@ -81,8 +81,10 @@ pub struct History {
     pub charge_type_changed_at: Option<Timestamp>,
     /// The disk that it is a clone of, else empty.
     pub source_disk_id: String,
-    /// The instance that a detached system disk came from, else empty.
+    /// The instance that a detached system disk, or an ephemeral one, came from, else empty.
     pub origin_instance_id: String,
+    /// When it was last given to a stopped instance as a data disk.
+    pub attached_stopped_at: Option<Timestamp>,
 }
 
 /// What became of a disk; nothing special for most.
@@ -112,17 +114,20 @@ pub async fn histories(tx: &mut Tx<'_>, disk_ids: &[&str]) -> Result<HashMap<Str
 /// 500 `InternalError` when the database fails.
 pub async fn set_history(tx: &mut Tx<'_>, disk_id: &str, history: &History) -> Result<(), Fault> {
     let statement = sqlx::query(
-        "INSERT INTO disk_histories (disk_id, expanded_at, charge_type_changed_at, source_disk_id, origin_instance_id)
-         VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO disk_histories (disk_id, expanded_at, charge_type_changed_at, source_disk_id, origin_instance_id,
+             attached_stopped_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (disk_id) DO UPDATE SET expanded_at = excluded.expanded_at,
              charge_type_changed_at = excluded.charge_type_changed_at, source_disk_id = excluded.source_disk_id,
-             origin_instance_id = excluded.origin_instance_id",
+             origin_instance_id = excluded.origin_instance_id,
+             attached_stopped_at = excluded.attached_stopped_at",
     )
     .bind(disk_id)
     .bind(history.expanded_at)
     .bind(history.charge_type_changed_at)
     .bind(&history.source_disk_id)
-    .bind(&history.origin_instance_id);
+    .bind(&history.origin_instance_id)
+    .bind(history.attached_stopped_at);
     tx.execute(statement).await
 }
 

@@ -55,7 +55,11 @@ fn malformed() -> Vec<Case> {
         (vec![("Tag.1.Key", "k"), ("Tag.1.Value", "http://v")], "InvalidTagValue.Malformed"),
         (vec![("Tag.1.Key", "k"), ("Tag.2.Key", "k")], "Duplicate.TagKey"),
         (vec![("SystemDisk.Size", "19")], "InvalidSystemDiskSize.LessThanImageSize"),
-        (vec![("SystemDisk.Size", "70000")], "InvalidSystemDiskSize.ValueNotSupported"),
+        (vec![("SystemDisk.Size", "70000")], "InvalidSystemDiskSize.MoreThanMaxSize"),
+        (
+            vec![("SystemDisk.Size", "40"), ("SystemDisk.PerformanceLevel", "PL2")],
+            "InvalidSystemDiskSize.ValueNotSupported",
+        ),
         (vec![("DataDisk.1.Size", "70000")], "InvalidDataDiskSize.ValueNotSupported"),
         (vec![("ZoneId", "cn-hangzhou-z")], "InvalidZoneId.NotFound"),
         (vec![("RegionId", "nowhere")], "InvalidRegionId.NotFound"),
@@ -87,7 +91,7 @@ async fn what_is_malformed_is_refused_with_the_code_of_its_parameter_and_leaves_
         (vec![("Amount", "none")], "InvalidParam.Amount"),
         (vec![("MinAmount", "2")], "InvalidMinAmount.Malformed"),
         (vec![("IoOptimized", "fast")], "InvalidIoOptimize.ValueNotSupported"),
-        (vec![("Amount", "2"), ("PrivateIpAddress", "172.16.0.9")], "InvalidPrivateIpAddress.Duplicated"),
+        (vec![("Amount", "2"), ("PrivateIpAddress", "172.16.0.9")], "InvalidParameter.PrivateIpAddressRepeated"),
         (vec![DATA, ("DataDisk.1.ProvisionedIops", "9")], "ProvisionedIopsForDiskCategoryUnsupported"),
         (vec![("SystemDisk.BurstingEnabled", "true")], "BurstingEnabledForDiskCategoryUnsupported"),
         (
@@ -96,7 +100,7 @@ async fn what_is_malformed_is_refused_with_the_code_of_its_parameter_and_leaves_
         ),
         (vec![("SystemDisk.Size", "much")], "InvalidSystemDiskSize.ValueNotSupported"),
         (vec![("SystemDisk.EncryptAlgorithm", "rot13")], "InvalidEncryptAlgorithm"),
-        (vec![("ClientToken", "ü")], "InvalidClientToken.Malformed"),
+        (vec![("ClientToken", "ü")], "InvalidClientToken.ValueNotSupported"),
         (vec![("InstanceName", "web-[1]")], "InvalidInstanceName.CustomMalformed"),
         (vec![("HostName", "web-[1]")], "InvalidInstanceName.CustomMalformed"),
         (vec![("HostName", "web"), ("HostNames.1", "web")], "InvalidHostname.SingleAndMultiConflict"),
@@ -108,7 +112,7 @@ async fn what_is_malformed_is_refused_with_the_code_of_its_parameter_and_leaves_
     let of_create = vec![
         (vec![("IoOptimized", "fast")], "InvalidIoOptimizedValue.ValueNotSupported"),
         (vec![("SystemDisk.Size", "much")], "InvalidSystemDiskSize"),
-        (vec![("ClientToken", "ü")], "InvalidClientToken.Malformed"),
+        (vec![("ClientToken", "ü")], "InvalidClientToken.ValueNotSupported"),
     ];
     each(&app, "CreateInstance", of_create).await;
     let names: Vec<String> = (1..=21).map(|n| format!("Tag.{n}.Key")).collect();

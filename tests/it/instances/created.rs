@@ -75,7 +75,11 @@ async fn every_status_has_the_actions_that_it_allows() {
         app.sql(&format!("UPDATE instances SET status = '{status}' WHERE instance_id = '{id}'")).await;
         let instance = [("InstanceId", id.as_str()), ("DryRun", "true")];
         for (action, allowed) in [("StartInstance", start), ("StopInstance", stop), ("RebootInstance", reboot)] {
-            let code = if allowed { "DryRunOperation" } else { "IncorrectInstanceStatus" };
+            let code = match (allowed, action, status) {
+                (true, ..) => "DryRunOperation",
+                (false, "StartInstance", "Pending") => "InstanceNotReady",
+                (false, ..) => "IncorrectInstanceStatus",
+            };
             assert_eq!(app.call(action, &instance).await.code(), code, "{action} while {status}");
         }
         assert_eq!(app.call("DeleteInstance", &instance).await.code(), delete, "while {status}");

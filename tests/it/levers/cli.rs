@@ -42,6 +42,13 @@ fn every_lever_is_a_command() {
     assert_eq!(run("locks list").1["stored"][0]["name"], "bench");
     assert!(run("locks release bench").0);
     assert_eq!(run("locks clear").1, json!({"removed": 0}));
+    assert!(!run("operation-locks set i-none --reason financial --message text").0, "no such instance");
+    assert!(!run("operation-locks remove i-none --reason financial").0);
+    assert_eq!(run("operation-locks list").1, json!([]));
+    assert_eq!(run("operation-locks clear").1, json!({"removed": 0}));
+    assert!(run("standing arrears 1000000000000001").0);
+    assert_eq!(run("standing list").1[0]["in_arrears"], true);
+    assert_eq!(run("standing good 1000000000000001").1, json!({"in_arrears": false}));
     assert_eq!(run("lag set 500 --action DescribeDisks --account 1000000000000001").1["lags"][0]["ms"], 500);
     assert_eq!(run("lag list").1["lags"][0]["action"], "DescribeDisks");
     assert_eq!(run("lag clear").1, json!({"removed": 1}));
@@ -49,6 +56,24 @@ fn every_lever_is_a_command() {
                 --account 1000000000000001";
     assert_eq!(run(&list.split_whitespace().collect::<Vec<_>>().join(" ")).1.as_array().map(Vec::len), Some(1));
     assert_eq!(run("requests clear").1, json!({"removed": 1}));
+}
+
+#[test]
+fn the_clock_is_moved_by_commands() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let _daemon = Daemon::start(folder.path(), &[("SNAPSHOTD_CLOCK__MODE", "manual")]);
+    let run = |arguments: &str| run(folder.path(), &arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!(run("clock show --limit 3").1["now"], "2026-01-01T00:00:00.000Z");
+    assert_eq!(run("clock advance 1h30m").1["to"], "2026-01-01T01:30:00.000Z");
+    assert_eq!(run("clock advance --to 2026-03-01T00:00:00Z").1["to"], "2026-03-01T00:00:00.000Z");
+    assert_eq!(run("clock set scaled --factor 60").1["factor"], 60.0);
+    assert_eq!(run("clock freeze").1["mode"], "manual");
+    assert_eq!(run("clock thaw").1["mode"], "scaled");
+    assert_eq!(run("clock set system").1["mode"], "system");
+    assert_eq!(run("clock next"), (false, json!({"error": "nothing is to come"})));
+    for wrong in ["clock advance", "clock advance 1d --to 2026-03-01T00:00:00Z", "clock set fast", "clock set scaled"] {
+        assert!(!run(wrong).0, "{wrong}");
+    }
 }
 
 #[test]

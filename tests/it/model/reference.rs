@@ -42,6 +42,8 @@ pub struct Disk {
     pub status: &'static str,
     pub attached: bool,
     pub ever_attached: bool,
+    /// Its instance was stopped when it came, and was not started since.
+    pub unstarted: bool,
     /// The snapshot that it was made from, and whether the reference to it lives.
     pub source: Option<Nth>,
     pub refers: bool,
@@ -141,6 +143,7 @@ impl World {
             status: "In_use",
             attached: true,
             ever_attached: true,
+            unstarted: false,
             source: None,
             refers: false,
             rewriting: None,
@@ -184,7 +187,7 @@ impl World {
             Move::ModifyRetention { snapshot, days } => self.modify_retention(snapshot, days),
             Move::CreateImage(snapshot) => self.create_image(snapshot),
             Move::DeleteImage(image) => self.delete_image(image),
-            Move::StopInstance => self.change_instance("Running", "Stopping"),
+            Move::StopInstance => self.stop_instance(),
             Move::RebootInstance => self.reboot_instance(),
             Move::StartInstance => self.start_instance(),
             Move::TagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.insert(key)),
@@ -282,6 +285,9 @@ impl World {
                     }
                     self.instance = if self.instance == "Starting" { "Running" } else { "Stopped" };
                     self.instance_until = None;
+                    if self.instance == "Running" {
+                        self.disks.iter_mut().for_each(|disk| disk.unstarted = false);
+                    }
                 }
                 3 => self.change_lock(nth),
                 4 => self.expire(nth, due),

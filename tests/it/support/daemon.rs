@@ -15,7 +15,7 @@ use snapshotd::store::row_locks::RowLocks;
 use snapshotd::store::tx::Context;
 
 use super::request::{HOST, Request};
-use super::{ACCOUNT, REGION, database, seed};
+use super::{ACCOUNT, KEY, REGION, database, seed};
 
 /// No read and no wait of these tests lasts longer.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,6 +62,14 @@ impl Daemon {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
         Connection(BufReader::new(stream))
+    }
+
+    /// Bytes of memory that it has.
+    pub fn memory(&self) -> u64 {
+        let id = self.child.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("how much");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024
     }
 
     /// `kill -9`.
@@ -112,8 +120,13 @@ impl Reply {
 impl Connection {
     /// Calls an action, signed by v1 at the machine's own time; `None` when the daemon is gone.
     pub fn call(&mut self, action: &str, params: &[(&str, &str)]) -> Option<Reply> {
+        self.call_as(KEY, action, params)
+    }
+
+    /// As [`Connection::call`] with another key.
+    pub fn call_as(&mut self, key: (&str, &str), action: &str, params: &[(&str, &str)]) -> Option<Reply> {
         let now = Clock::system().wall_now().to_seconds();
-        let (query, _, _) = Request::new(action, params).set("Timestamp", &now).parts();
+        let (query, _, _) = Request::new(action, params).key(key).set("Timestamp", &now).parts();
         self.send(&format!("POST /?{query} HTTP/1.1\r\nHost: {HOST}\r\nContent-Length: 0\r\n\r\n"))?;
         self.reply()
     }
@@ -147,6 +160,14 @@ impl Connection {
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).ok()?;
         Some(Reply { status, head, text: String::from_utf8(body).expect("UTF-8") })
+    }
+
+    /// The next line of an answer that has no end.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("a line in time");
+        assert!(!line.is_empty(), "the connection ended");
+        line
     }
 
     /// All that comes until the other side closes.

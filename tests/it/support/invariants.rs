@@ -153,7 +153,9 @@ const RULES: &[(&str, &str)] = &[
         "a deletion left one tombstone, and a tombstone is of a deletion",
         "SELECT resource_id FROM events WHERE name LIKE '%:Delete%Completed' AND (resource_id GLOB '[sdm]-*' OR resource_id GLOB 'ssg-*' OR resource_id GLOB 'sp-*')
            AND resource_id NOT IN (SELECT resource_id FROM tombstones) AND (SELECT MIN(event_id) FROM events) = 1
-         UNION ALL SELECT resource_id FROM tombstones t WHERE NOT EXISTS (
+           AND event_id > (SELECT COALESCE(MAX(event_id), 0) FROM events WHERE name IN ('State:Reset', 'State:Restored'))
+         UNION ALL SELECT resource_id FROM tombstones t
+         WHERE NOT EXISTS (SELECT 1 FROM events WHERE name = 'State:Seeded') AND NOT EXISTS (
              SELECT 1 FROM events e WHERE e.event_id = t.event_id AND e.resource_id = t.resource_id)
            AND event_id >= (SELECT MIN(event_id) FROM events)",
     ),
@@ -235,7 +237,8 @@ const RULES: &[(&str, &str)] = &[
         "the engine's row knows the last event and no event is of the future",
         "SELECT CAST(last_event AS TEXT) FROM engine
          WHERE last_event <> (SELECT COALESCE(MAX(event_id), 0) FROM events)
-            OR present < (SELECT COALESCE(MAX(occurred_at), present) FROM events)",
+            OR present < (SELECT COALESCE(MAX(occurred_at), present) FROM events WHERE event_id >= (
+                SELECT COALESCE(MAX(event_id), 0) FROM events WHERE name = 'State:Restored'))",
     ),
 ];
 

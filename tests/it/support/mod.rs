@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod database;
 pub mod invariants;
 pub mod judge;
+pub mod lever;
 pub mod request;
 pub mod seed;
 pub mod seen;

@@ -2,7 +2,7 @@
 
 use super::CreateImage;
 use crate::actions::disk_attachments::device;
-use crate::actions::snapshots::{may_be_snapshotted, snapshot_for_image};
+use crate::actions::snapshots::{check_age, check_free, may_be_snapshotted, snapshot_for_image};
 use crate::api::common::check_kms_key;
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
@@ -11,9 +11,6 @@ use crate::store::row_locks::{Mode, RowLocks};
 use crate::store::snapshots::{self, Snapshot};
 use crate::store::tx::Tx;
 use crate::store::{disks, instances};
-
-/// Documented: of snapshots made before 2013-07-15 no images are made.
-pub const OLDEST_SNAPSHOT: Timestamp = Timestamp::from_millis(1_373_846_400_000);
 
 /// What an image is made of.
 pub struct Source {
@@ -100,7 +97,8 @@ impl CreateImage {
             }
         }
         // Documented: without a snapshot of a system disk there is nothing to start from.
-        let system = system.ok_or_else(|| fault("OperationDenied"))?;
+        let why = "No DiskDeviceMapping.n.SnapshotId is of a system disk.";
+        let system = system.ok_or_else(|| fault("InvalidSystemSnapshot.Missing").with(why))?;
         disks.insert(0, system);
         Ok(disks)
     }
@@ -124,6 +122,9 @@ async fn finished_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Snapsho
         return Err(fault("Operation.Conflict"));
     }
     let snapshot = found.snapshot;
+    if snapshot.status == "failed" {
+        return Err(fault("SnapshotNotReady"));
+    }
     if !snapshot.is_accomplished() {
         return Err(fault("InvalidSnapshotId.NotReady"));
     }
@@ -131,7 +132,8 @@ async fn finished_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Snapsho
         return Err(fault("InvalidSnapshotCategory.NotSupportImageCreation"));
     }
     check_kms_key(tx, &snapshot.kms_key_id)?;
-    if snapshot.creation_time < OLDEST_SNAPSHOT { Err(fault("InvalidSnapshot.TooOld")) } else { Ok(snapshot) }
+    check_age(&snapshot)?;
+    Ok(snapshot)
 }
 
 /// Snapshots every disk of an instance; they belong to the account and outlive the image.
@@ -149,9 +151,7 @@ async fn from_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Source, Fau
     let attachments = disks::attachments_of(tx, &ids).await?;
     let (mut sources, mut ready) = (Vec::new(), tx.now);
     for found in &attached {
-        if found.is_held_exclusively() {
-            return Err(fault("Operation.Conflict"));
-        }
+        check_free(tx, found).await?;
         may_be_snapshotted(tx, found).map_err(as_of_an_image)?;
         let snapshot = snapshot_for_image(tx, found);
         snapshots::insert(tx, &snapshot).await?;
@@ -170,6 +170,7 @@ async fn from_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Source, Fau
 fn as_of_an_image(refusal: Fault) -> Fault {
     match refusal.code() {
         "DiskCategory.OperationNotSupported" => fault("InvalidDiskCategory.CreateImage"),
+        "IncorrectDiskStatus.Invalid" => fault("IncorrectInstanceStatus.NeedRestart"),
         "IncorrectDiskStatus.NeverUsed" => fault("IncorrectInstanceStatus"),
         "QuotaExceed.ConcurrentSnapshotQuota" => fault("TooManySnapshot.Unfinished"),
         _ => refusal,

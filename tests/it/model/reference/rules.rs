@@ -26,6 +26,7 @@ impl World {
             status: "Creating",
             attached: false,
             ever_attached: false,
+            unstarted: false,
             source,
             refers: source.is_some(),
             rewriting: None,
@@ -80,6 +81,7 @@ impl World {
         let until = Some(self.now + DISK);
         let disk = &mut self.disks[nth];
         (disk.status, disk.attached, disk.ever_attached, disk.until) = ("Attaching", true, true, until);
+        disk.unstarted = self.instance == "Stopped" && !disk.is_system;
         Ok(())
     }
 
@@ -194,7 +196,10 @@ impl World {
         if !disk.ever_attached {
             return Err("IncorrectDiskStatus.NeverAttached");
         }
-        if disk.attached { self.is_instance_ready() } else { Ok(()) }
+        if disk.attached {
+            self.is_instance_ready()?;
+        }
+        if disk.attached && disk.unstarted { Err("IncorrectDiskStatus.Invalid") } else { Ok(()) }
     }
 
     pub fn begin_snapshot(&mut self, disk: Nth, origin: Origin) {
@@ -304,7 +309,19 @@ impl World {
         }
     }
 
-    pub fn change_instance(&mut self, from: &str, to: &'static str) -> Outcome {
+    fn is_settled(&self) -> Outcome {
+        let is_moving = |disk: &Disk| disk.is_there && matches!(disk.status, "Attaching" | "Detaching");
+        if self.disks.iter().any(is_moving) { Err("DiskError") } else { Ok(()) }
+    }
+
+    pub fn stop_instance(&mut self) -> Outcome {
+        if self.instance == "Running" {
+            self.is_settled()?;
+        }
+        self.change_instance("Running", "Stopping")
+    }
+
+    fn change_instance(&mut self, from: &str, to: &'static str) -> Outcome {
         if self.instance != from {
             return Err("IncorrectInstanceStatus");
         }
@@ -313,6 +330,9 @@ impl World {
     }
 
     pub fn reboot_instance(&mut self) -> Outcome {
+        if self.instance == "Running" {
+            self.is_settled()?;
+        }
         self.change_instance("Running", "Starting")?;
         self.instance_until = Some(self.now + 2 * INSTANCE);
         Ok(())
@@ -329,6 +349,7 @@ impl World {
         if (0..self.disks.len()).any(is_busy) {
             return Err("Operation.Conflict");
         }
+        self.is_settled()?;
         self.change_instance("Stopped", "Starting")
     }
 

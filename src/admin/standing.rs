@@ -1,0 +1,55 @@
+//! The standing of accounts: which are in arrears; what that forbids is the affair of each action.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{Problem, Refusal};
+use crate::App;
+
+/// How an account stands.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Its bills are unpaid: what costs money is refused with InvalidAccountStatus.NotEnoughBalance.
+    pub in_arrears: bool,
+}
+
+/// An account and how it stands.
+#[derive(Serialize, ToSchema)]
+pub struct AccountStanding {
+    account: String,
+    in_arrears: bool,
+}
+
+/// Lists how all accounts stand.
+#[utoipa::path(get, path = "/accounts/standing", responses((status = 200, body = [AccountStanding])))]
+pub async fn list(State(app): State<Arc<App>>) -> Json<Vec<AccountStanding>> {
+    let arrears = app.levers.arrears.list();
+    let standing = |account: &crate::config::Account| AccountStanding {
+        account: account.id.clone(),
+        in_arrears: arrears.contains(&account.id),
+    };
+    Json(app.config.accounts.iter().map(standing).collect())
+}
+
+/// Puts an account into arrears, or out of them; a restart forgets it.
+#[utoipa::path(put, path = "/accounts/{id}/standing", request_body = Standing,
+    params(("id" = String, Path, description = "16 digits")),
+    responses((status = 200, body = Standing), (status = 400, body = Problem), (status = 404, body = Problem)))]
+pub async fn set(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    standing: Result<Json<Standing>, JsonRejection>,
+) -> Result<Json<Standing>, Refusal> {
+    let Json(standing) = standing?;
+    if !app.config.accounts.iter().any(|account| account.id == id) {
+        return Err(Refusal::absent(format!("{id}: no such account")));
+    }
+    app.levers.arrears.put(&id, standing.in_arrears);
+    Ok(Json(standing))
+}
