@@ -187,7 +187,10 @@ impl World {
 
     pub fn is_state_for_snapshot(&self, nth: Nth) -> Outcome {
         let disk = &self.disks[nth];
-        if self.is_busy(nth) {
+        if self.is_being_modified(nth) {
+            return Err("IncorrectDiskStatus.Transferring");
+        }
+        if disk.rewriting.is_some() {
             return Err("Operation.Conflict");
         }
         if !matches!(disk.status, "In_use" | "Available") {
