@@ -29,6 +29,7 @@ mod model;
 mod negatives;
 mod neighbours;
 mod older;
+mod once;
 mod operation_locks;
 mod policy_associations;
 mod regions;

@@ -1,9 +1,19 @@
 //! The model test: random sequences of calls, steps of the clock and restarts, each answer and all that is shown compared
 //! with a small reference; a sequence that fails is shrunk to the shortest one.
 
+mod begin;
+mod copies;
+mod groups;
+mod images;
+mod keeping;
 mod moves;
+mod policies;
 mod reference;
+mod repeats;
+mod sizes;
+mod tasks;
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use proptest::prelude::*;
@@ -12,10 +22,12 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use crate::support::answer::{Answer, column, text};
-use crate::support::{REGION, TestApp};
+use crate::support::answer::{Answer, text};
+use crate::support::{REGION, TestApp, start};
 use moves::{Move, Nth};
-use reference::World;
+use reference::{Origin, Snapshot, World};
+
+const PAGE: [(&str, &str); 2] = [("RegionId", REGION), ("PageSize", "100")];
 
 struct Reference;
 
@@ -28,7 +40,11 @@ impl ReferenceStateMachine for Reference {
     }
 
     fn transitions(world: &World) -> BoxedStrategy<Move> {
-        moves::any(world.disks.len(), world.snapshots.len(), world.images.len())
+        moves::any(world)
+    }
+
+    fn preconditions(world: &World, step: &Move) -> bool {
+        if let Move::Image(step) = *step { world.is_turn_clear(step) } else { true }
     }
 
     fn apply(mut world: World, step: &Move) -> World {
@@ -43,9 +59,18 @@ struct Daemon {
     app: TestApp,
     instance: String,
     disks: Vec<String>,
-    snapshots: Vec<String>,
+    /// Those that were seen.
+    snapshots: BTreeMap<Nth, String>,
     images: Vec<String>,
+    image_copies: Vec<String>,
+    copies: BTreeMap<Nth, String>,
+    groups: Vec<String>,
+    policies: Vec<String>,
+    tasks: Vec<String>,
 }
+
+/// An action and its parameters.
+type Call = (&'static str, Vec<(&'static str, String)>);
 
 impl StateMachineTest for Daemon {
     type SystemUnderTest = Self;
@@ -53,8 +78,20 @@ impl StateMachineTest for Daemon {
 
     fn init_test(_: &World) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (app, instance, disks) = runtime.block_on(begin());
-        Self { runtime: Rc::new(runtime), app, instance, disks, snapshots: Vec::new(), images: Vec::new() }
+        let (app, instance, disks) = runtime.block_on(begin::begin());
+        Self {
+            runtime: Rc::new(runtime),
+            app,
+            instance,
+            disks,
+            snapshots: BTreeMap::new(),
+            images: Vec::new(),
+            image_copies: Vec::new(),
+            copies: BTreeMap::new(),
+            groups: Vec::new(),
+            policies: Vec::new(),
+            tasks: Vec::new(),
+        }
     }
 
     fn apply(mut daemon: Self, world: &World, step: Move) -> Self {
@@ -67,47 +104,7 @@ impl StateMachineTest for Daemon {
     }
 }
 
-/// A daemon with an instance, and the ids of that and of its disks, the system disk first.
-async fn begin() -> (TestApp, String, Vec<String>) {
-    let app = TestApp::with(|config| {
-        let millis = |seconds: i64| u32::try_from(seconds * 1_000).expect("short");
-        let lifecycle = &mut config.lifecycle;
-        lifecycle.snapshot_ms = millis(reference::SNAPSHOT);
-        lifecycle.image_ms = millis(reference::IMAGE);
-        for time in [
-            &mut lifecycle.disk_ms,
-            &mut lifecycle.attach_ms,
-            &mut lifecycle.detach_ms,
-            &mut lifecycle.reset_ms,
-            &mut lifecycle.reinit_ms,
-        ] {
-            *time = millis(reference::DISK);
-        }
-        lifecycle.instance_start_ms = millis(reference::INSTANCE);
-        lifecycle.instance_stop_ms = millis(reference::INSTANCE);
-        config.quotas.snapshots_per_disk = reference::SNAPSHOTS_PER_DISK.try_into().expect("few");
-        config.quotas.concurrent_snapshots = reference::CONCURRENT_SNAPSHOTS.try_into().expect("few");
-    })
-    .await;
-    let params = [
-        ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"),
-        ("InstanceType", "ecs.g7.large"),
-        ("ZoneId", "cn-hangzhou-h"),
-        ("SystemDisk.Category", "cloud_essd"),
-        ("DataDisk.1.Category", "cloud_essd"),
-        ("DataDisk.1.Size", "40"),
-    ];
-    let made = app.ok("RunInstances", &params).await;
-    let instance = text(&made, "/InstanceIdSets/InstanceIdSet/0");
-    app.advance("1m").await;
-    let shown = app.ok("DescribeDisks", &[("RegionId", REGION)]).await;
-    let mut disks: Vec<(String, String)> =
-        column(&shown, "/Disks/Disk", "Type").into_iter().zip(column(&shown, "/Disks/Disk", "DiskId")).collect();
-    disks.sort_by(|one, other| other.cmp(one));
-    let disks = disks.into_iter().map(|(_, id)| id).collect();
-    (app, instance, disks)
-}
-
+/// The id of the `nth` one, else one that never was.
 fn nth(ids: &[String], nth: Nth, unknown: &str) -> String {
     ids.get(nth).cloned().unwrap_or_else(|| unknown.to_owned())
 }
@@ -118,7 +115,7 @@ impl Daemon {
     }
 
     fn snapshot(&self, snapshot: Nth) -> String {
-        nth(&self.snapshots, snapshot, "s-bp1never")
+        self.snapshots.get(&snapshot).cloned().unwrap_or_else(|| "s-bp1never".to_owned())
     }
 
     /// Makes the move and compares how it ended.
@@ -129,17 +126,19 @@ impl Daemon {
                 return self.app.advance_to(instant).await;
             }
             Move::Restart => return self.app.restart().await,
-            _ => self.call(step),
+            _ => self.call(step, world),
         };
         let mut params: Vec<(&str, &str)> = params.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        params.push(("RegionId", REGION));
+        if !params.iter().any(|(name, _)| name.eq_ignore_ascii_case("RegionId")) {
+            params.push(("RegionId", REGION));
+        }
         let answer = self.app.call(action, &params).await;
         let code = (answer.status != 200).then(|| answer.code().to_owned());
         assert_eq!(code.as_deref(), world.outcome.err(), "{step:?}: {}", answer.text);
-        self.remember(step, &answer);
+        self.remember(step, world, &answer);
     }
 
-    fn call(&self, step: &Move) -> (&'static str, Vec<(&'static str, String)>) {
+    fn call(&self, step: &Move, world: &World) -> Call {
         let disk = |nth: Nth| ("DiskId", self.disk(nth));
         let snapshot = |nth: Nth| ("SnapshotId", self.snapshot(nth));
         let instance = || ("InstanceId", self.instance.clone());
@@ -164,6 +163,7 @@ impl Daemon {
             Move::CreateImage(nth) => ("CreateImage", vec![snapshot(nth)]),
             Move::DeleteImage(image) => ("DeleteImage", vec![("ImageId", nth(&self.images, image, "m-bp1never"))]),
             Move::StopInstance => ("StopInstance", vec![instance()]),
+            Move::RebootInstance => ("RebootInstance", vec![instance()]),
             Move::StartInstance => ("StartInstance", vec![instance()]),
             Move::TagSnapshot { snapshot, key: number } => {
                 ("TagResources", [tagged(snapshot), vec![("Tag.1.Key", key(number))]].concat())
@@ -171,68 +171,147 @@ impl Daemon {
             Move::UntagSnapshot { snapshot, key: number } => {
                 ("UntagResources", [tagged(snapshot), vec![("TagKey.1", key(number))]].concat())
             }
+            Move::Copy(step) => copies::call(self, step),
+            Move::Group(step) => groups::call(self, step),
+            Move::Image(step) => images::call(self, step),
+            Move::Keep(step) => keeping::call(self, step),
+            Move::Policy(step) => policies::call(self, world, step),
+            Move::Repeat(step) => repeats::call(self, step),
+            Move::Size(step) => sizes::call(self, step),
+            Move::Task(step) => tasks::call(self, step),
             Move::Advance(_) | Move::Restart => unreachable!("no calls"),
         }
     }
 
-    fn remember(&mut self, step: &Move, answer: &Answer) {
+    fn remember(&mut self, step: &Move, world: &World, answer: &Answer) {
         if answer.status != 200 {
             return;
         }
         let id = |field: &str| text(&answer.body, field);
-        match step {
+        match *step {
             Move::CreateDisk | Move::CreateDiskFromSnapshot(_) => self.disks.push(id("/DiskId")),
-            Move::CreateSnapshot(_) => self.snapshots.push(id("/SnapshotId")),
+            Move::CreateSnapshot(_) => drop(self.snapshots.insert(world.snapshots.len() - 1, id("/SnapshotId"))),
             Move::CreateImage(_) => self.images.push(id("/ImageId")),
+            Move::Copy(copies::Step::Copy(_)) => drop(self.copies.insert(world.copies.len() - 1, id("/SnapshotId"))),
+            Move::Image(images::Step::Copy(_)) => self.image_copies.push(id("/ImageId")),
+            Move::Group(groups::Step::Create(..)) => self.groups.push(id("/SnapshotGroupId")),
+            Move::Policy(policies::Step::Create(_)) => self.policies.push(id("/AutoSnapshotPolicyId")),
+            Move::Task(step) if !matches!(step, tasks::Step::Cancel(_)) => self.tasks.push(id("/TaskId")),
+            Move::Repeat(repeated) => self.remember_once(repeated, world, answer),
             _ => {}
         }
     }
 
+    /// What is answered under a client token is new, or the same as before.
+    fn remember_once(&mut self, step: repeats::Step, world: &World, answer: &Answer) {
+        let Some(nth) = world.made_by(step) else { return };
+        let known = match step {
+            repeats::Step::CreateDisk { .. } => {
+                let id = text(&answer.body, "/DiskId");
+                if nth == self.disks.len() {
+                    self.disks.push(id.clone());
+                }
+                (self.disk(nth), id)
+            }
+            _ => {
+                let id = text(&answer.body, "/SnapshotId");
+                (self.snapshots.entry(nth).or_insert_with(|| id.clone()).clone(), id)
+            }
+        };
+        assert_eq!(known.0, known.1, "{step:?}");
+    }
+
+    /// Finds the ids of the snapshots that groups and policies took.
+    fn recognise(&mut self, world: &World, shown: &Value) {
+        let rows = shown.pointer("/Snapshots/Snapshot").and_then(Value::as_array).expect("a list");
+        for (nth, snapshot) in world.snapshots.iter().enumerate() {
+            let taken_by = match snapshot.origin {
+                Origin::Call => continue,
+                Origin::Group(group) => &self.groups[group],
+                Origin::Policy(policy) => &self.policies[policy],
+            };
+            let created = start().plus_millis(snapshot.created * 1_000).to_seconds();
+            let is_it = |row: &&Value| {
+                field(row, "SnapshotName").ends_with(taken_by.as_str())
+                    && field(row, "SourceDiskId") == self.disks[snapshot.disk]
+                    && field(row, "CreationTime") == created
+            };
+            if let Some(row) = rows.iter().find(is_it) {
+                self.snapshots.insert(nth, field(row, "SnapshotId").to_owned());
+            }
+        }
+    }
+
+    fn wanted_snapshot(&self, world: &World, nth: Nth, snapshot: &Snapshot) -> String {
+        let days = snapshot.days.map_or_else(String::new, |days| format!(" {days} days"));
+        let (id, usage, tags) = (self.snapshot(nth), world.usage(nth), snapshot.tags.len());
+        let category = if snapshot.is_archived { "archive" } else { "standard" };
+        let (of, size) = (self.disk(snapshot.disk), snapshot.size);
+        format!("{id} {category} {} {usage} of {of} {size} {tags} tags{days}", snapshot.status)
+    }
+
     /// Compares all that the Describe actions show.
-    async fn compare(&self, world: &World, step: &Move) {
-        let page = [("RegionId", REGION), ("PageSize", "100")];
-        let snapshots = self.app.ok("DescribeSnapshots", &page).await;
-        let wanted =
-            world.snapshots.iter().enumerate().filter(|(_, snapshot)| snapshot.is_there).map(|(nth, snapshot)| {
-                let days = snapshot.days.map_or_else(String::new, |days| format!(" {days} days"));
-                let (id, usage, tags) = (self.snapshot(nth), world.usage(nth), snapshot.tags.len());
-                format!("{id} {} {usage} of {} {tags} tags{days}", snapshot.status, self.disk(snapshot.disk))
-            });
-        let shown = list(&snapshots, "/Snapshots/Snapshot", |row| {
-            let days = row["RetentionDays"].as_i64().map_or_else(String::new, |days| format!(" {days} days"));
-            let tags = row["Tags"]["Tag"].as_array().map_or(0, Vec::len);
-            format!(
-                "{} {} {} of {} {tags} tags{days}",
-                field(row, "SnapshotId"),
-                field(row, "Status"),
-                field(row, "Usage"),
-                field(row, "SourceDiskId")
-            )
-        });
-        same(wanted, shown, step);
-        let disks = self.app.ok("DescribeDisks", &page).await;
+    async fn compare(&mut self, world: &World, step: &Move) {
+        let snapshots = self.app.ok("DescribeSnapshots", &PAGE).await;
+        self.recognise(world, &snapshots);
+        let wanted = world.snapshots.iter().enumerate().filter(|(_, snapshot)| snapshot.is_there);
+        let wanted = wanted.map(|(nth, snapshot)| self.wanted_snapshot(world, nth, snapshot));
+        same(wanted, list(&snapshots, "/Snapshots/Snapshot", shown_snapshot), step);
+        self.compare_disks(world, step).await;
+        self.compare_instance(world, step).await;
+        // Where there never was one there is nothing to see.
+        if !world.copies.is_empty() {
+            copies::compare(self, world, step).await;
+        }
+        if !world.groups.is_empty() {
+            groups::compare(self, world, step).await;
+        }
+        if !world.images.is_empty() {
+            images::compare(self, world, step).await;
+        }
+        if world.snapshots.iter().any(|snapshot| snapshot.lock.is_some()) || matches!(step, Move::Keep(_)) {
+            keeping::compare(self, world, step).await;
+        }
+        if !world.policies.is_empty() {
+            policies::compare(self, world, step).await;
+        }
+        if !world.tasks.is_empty() {
+            tasks::compare(self, world, step).await;
+        }
+    }
+
+    async fn compare_disks(&self, world: &World, step: &Move) {
+        let disks = self.app.ok("DescribeDisks", &PAGE).await;
         let wanted = world.disks.iter().enumerate().filter(|(_, disk)| disk.is_there).map(|(nth, disk)| {
             let source = disk.source.map_or_else(String::new, |source| self.snapshot(source));
             // Documented: told only while In_use or Detaching.
             let is_told = matches!(disk.status, "In_use" | "Detaching");
             let instance = if is_told { self.instance.as_str() } else { "" };
-            format!("{} {} on {instance} from {source}", self.disk(nth), disk.status)
+            let level = tasks::LEVELS[disk.level];
+            format!("{} {} {level} {} on {instance} from {source}", self.disk(nth), disk.status, disk.size)
         });
         let shown = list(&disks, "/Disks/Disk", |row| {
             let (id, status) = (field(row, "DiskId"), field(row, "Status"));
-            format!("{id} {status} on {} from {}", field(row, "InstanceId"), field(row, "SourceSnapshotId"))
+            let (instance, source) = (field(row, "InstanceId"), field(row, "SourceSnapshotId"));
+            let level = field(row, "PerformanceLevel");
+            format!("{id} {status} {level} {} on {instance} from {source}", row["Size"])
         });
         same(wanted, shown, step);
-        let images = [&page[..], &[("ImageOwnerAlias", "self"), ("Status", "Creating,Available")]].concat();
-        let images = self.app.ok("DescribeImages", &images).await;
-        let wanted = world.images.iter().enumerate().filter(|(_, image)| image.is_there);
-        let wanted = wanted.map(|(nth, image)| format!("{} {}", self.images[nth], image.status));
-        let shown = list(&images, "/Images/Image", |row| format!("{} {}", field(row, "ImageId"), field(row, "Status")));
-        same(wanted, shown, step);
-        let instances = self.app.ok("DescribeInstances", &page).await;
+    }
+
+    async fn compare_instance(&self, world: &World, step: &Move) {
+        let instances = self.app.ok("DescribeInstances", &PAGE).await;
         let shown = list(&instances, "/Instances/Instance", |row| field(row, "Status").to_owned());
         same(std::iter::once(world.instance.to_owned()), shown, step);
     }
+}
+
+fn shown_snapshot(row: &Value) -> String {
+    let days = row["RetentionDays"].as_i64().map_or_else(String::new, |days| format!(" {days} days"));
+    let tags = row["Tags"]["Tag"].as_array().map_or(0, Vec::len);
+    let [id, category, status, usage] = ["SnapshotId", "Category", "Status", "Usage"].map(|name| field(row, name));
+    let (of, size) = (field(row, "SourceDiskId"), field(row, "SourceDiskSize"));
+    format!("{id} {category} {status} {usage} of {of} {size} {tags} tags{days}")
 }
 
 fn field<'a>(row: &'a Value, name: &str) -> &'a str {
@@ -252,15 +331,20 @@ fn same(wanted: impl Iterator<Item = String>, mut shown: Vec<String>, step: &Mov
     assert_eq!(shown, wanted, "after {step:?}");
 }
 
-/// How many sequences: a few each time, thousands where `PROPTEST_CASES` says so.
+/// How many sequences, of either test: a few each time, thousands in both where `PROPTEST_CASES` says so.
 fn cases() -> u32 {
     #[expect(clippy::disallowed_methods, reason = "a switch of the tests, not of the daemon")]
-    std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(32)
+    let asked = std::env::var("PROPTEST_CASES");
+    asked.ok().and_then(|text| text.parse().ok()).unwrap_or(16) / 2
 }
 
 prop_state_machine! {
     #![proptest_config(Cases { cases: cases(), max_shrink_iters: 4_096, failure_persistence: None, ..Cases::default() })]
 
     #[test]
-    fn random_sequences_end_as_in_the_reference(sequential 1..40 => Daemon);
+    fn random_sequences_end_as_in_the_reference(sequential 1..60 => Daemon);
+
+    /// For the second core.
+    #[test]
+    fn further_sequences_end_as_in_the_reference(sequential 1..60 => Daemon);
 }

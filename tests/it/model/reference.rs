@@ -4,7 +4,14 @@ mod rules;
 
 use std::collections::BTreeSet;
 
+use super::copies::Copied;
+use super::groups::Group;
+use super::images::CopiedImage;
+use super::keeping::Lock;
 use super::moves::{Move, Nth};
+use super::policies::Policy;
+use super::repeats::Answered;
+use super::tasks::Task;
 
 /// How long things take in the test, seconds.
 pub const SNAPSHOT: i64 = 2;
@@ -14,13 +21,18 @@ pub const INSTANCE: i64 = 1;
 /// Snapshots of a disk, and those in progress at once.
 pub const SNAPSHOTS_PER_DISK: usize = 4;
 pub const CONCURRENT_SNAPSHOTS: usize = 2;
-const DAY: i64 = 86_400;
+pub const AUTO_SNAPSHOTS_PER_DISK: usize = 3;
+pub const POLICIES_PER_DISK: usize = 2;
+pub const DISK_SIZE: i64 = 40;
+/// Where the clock of the reference begins, in seconds behind that of the daemon's first start.
+pub const BEGIN: i64 = 60;
+pub const DAY: i64 = 86_400;
 
 pub type Outcome = Result<(), &'static str>;
 
 /// A rewriting under way, from a snapshot or to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rewriting(Option<Nth>);
+pub struct Rewriting(pub Option<Nth>);
 
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts about a disk")]
@@ -28,27 +40,68 @@ pub struct Disk {
     pub is_there: bool,
     pub is_system: bool,
     pub status: &'static str,
-    attached: bool,
-    ever_attached: bool,
+    pub attached: bool,
+    pub ever_attached: bool,
     /// Its instance was stopped when it came, and was not started since.
-    unstarted: bool,
+    pub unstarted: bool,
     /// The snapshot that it was made from, and whether the reference to it lives.
     pub source: Option<Nth>,
-    refers: bool,
-    rewriting: Option<Rewriting>,
-    until: Option<i64>,
+    pub refers: bool,
+    pub rewriting: Option<Rewriting>,
+    pub until: Option<i64>,
+    pub size: i64,
+    /// Of performance, PL0 to PL3.
+    pub level: usize,
+    /// When it last grew under a running instance, which sees it after its next start.
+    pub grew: Option<i64>,
+    /// Whether policies may take snapshots of it.
+    pub may_be_taken: bool,
+    /// Whether its automatic snapshots go with it.
+    pub takes_automatic: bool,
+}
+
+/// What took a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Call,
+    Group(Nth),
+    Policy(Nth),
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about a snapshot")]
 pub struct Snapshot {
     pub is_there: bool,
+    /// It was there at the end of some move, so that its id is known.
+    pub was_seen: bool,
     pub disk: Nth,
+    pub size: i64,
+    pub origin: Origin,
+    /// The group that it is in now.
+    pub group: Option<Nth>,
+    pub lock: Option<Lock>,
+    pub is_archived: bool,
     pub status: &'static str,
-    created: i64,
-    finish: Option<i64>,
+    pub created: i64,
+    pub finish: Option<i64>,
     pub days: Option<i64>,
-    expire: Option<i64>,
+    pub expire: Option<i64>,
     pub tags: BTreeSet<u8>,
+}
+
+impl Snapshot {
+    pub fn is_automatic(&self) -> bool {
+        matches!(self.origin, Origin::Policy(_))
+    }
+
+    pub fn is_locked(&self) -> bool {
+        self.lock.as_ref().is_some_and(|lock| lock.status != "expired")
+    }
+
+    /// When its lock ends, where it has one that runs.
+    pub fn locked_until(&self) -> Option<i64> {
+        self.lock.as_ref().filter(|lock| lock.status != "expired").and_then(Lock::end)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -56,18 +109,27 @@ pub struct Image {
     pub is_there: bool,
     pub snapshot: Nth,
     pub status: &'static str,
-    until: Option<i64>,
+    pub until: Option<i64>,
+    /// With the other account.
+    pub is_shared: bool,
 }
 
 /// All that there is, in the order of creation.
 #[derive(Clone, Debug)]
 pub struct World {
-    now: i64,
+    pub now: i64,
     pub instance: &'static str,
-    instance_until: Option<i64>,
+    pub instance_until: Option<i64>,
+    pub instance_start: i64,
     pub disks: Vec<Disk>,
     pub snapshots: Vec<Snapshot>,
     pub images: Vec<Image>,
+    pub image_copies: Vec<CopiedImage>,
+    pub copies: Vec<Copied>,
+    pub groups: Vec<Group>,
+    pub policies: Vec<Policy>,
+    pub tasks: Vec<Task>,
+    pub answered: Vec<Answered>,
     /// What the last move comes to.
     pub outcome: Outcome,
 }
@@ -86,14 +148,26 @@ impl World {
             refers: false,
             rewriting: None,
             until: None,
+            size: DISK_SIZE,
+            level: 1,
+            grew: None,
+            may_be_taken: true,
+            takes_automatic: true,
         };
         Self {
-            now: 0,
+            now: BEGIN,
             instance: "Running",
             instance_until: None,
+            instance_start: 0,
             disks: vec![disk(true), disk(false)],
             snapshots: Vec::new(),
             images: Vec::new(),
+            image_copies: Vec::new(),
+            copies: Vec::new(),
+            groups: Vec::new(),
+            policies: Vec::new(),
+            tasks: Vec::new(),
+            answered: Vec::new(),
             outcome: Ok(()),
         }
     }
@@ -101,8 +175,8 @@ impl World {
     pub fn make(&mut self, step: &Move) {
         self.settle(self.now);
         self.outcome = match *step {
-            Move::CreateDisk => self.create_disk(None),
-            Move::CreateDiskFromSnapshot(snapshot) => self.create_disk(Some(snapshot)),
+            Move::CreateDisk => self.create_disk(None, DISK_SIZE),
+            Move::CreateDiskFromSnapshot(snapshot) => self.create_disk(Some(snapshot), DISK_SIZE),
             Move::DeleteDisk(disk) => self.delete_disk(disk),
             Move::AttachDisk(disk) => self.attach(disk),
             Move::DetachDisk(disk) => self.detach(disk),
@@ -114,9 +188,18 @@ impl World {
             Move::CreateImage(snapshot) => self.create_image(snapshot),
             Move::DeleteImage(image) => self.delete_image(image),
             Move::StopInstance => self.stop_instance(),
+            Move::RebootInstance => self.reboot_instance(),
             Move::StartInstance => self.start_instance(),
             Move::TagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.insert(key)),
             Move::UntagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.remove(&key)),
+            Move::Copy(step) => self.copy(step),
+            Move::Group(step) => self.group(step),
+            Move::Image(step) => self.image(step),
+            Move::Keep(step) => self.keep(step),
+            Move::Policy(step) => self.policy(step),
+            Move::Repeat(step) => self.repeat(step),
+            Move::Size(step) => self.change_size(step),
+            Move::Task(step) => self.task(step),
             Move::Advance(seconds) => {
                 self.settle(self.now + seconds);
                 Ok(())
@@ -124,21 +207,24 @@ impl World {
             Move::Restart => Ok(()),
         };
         self.settle(self.now);
+        for snapshot in self.snapshots.iter_mut().filter(|snapshot| snapshot.is_there) {
+            snapshot.was_seen = true;
+        }
     }
 
-    fn disk(&self, disk: Nth) -> Result<&Disk, &'static str> {
+    pub fn disk(&self, disk: Nth) -> Result<&Disk, &'static str> {
         self.disks.get(disk).filter(|disk| disk.is_there).ok_or("InvalidDiskId.NotFound")
     }
 
-    fn snapshot(&self, snapshot: Nth) -> Result<&Snapshot, &'static str> {
+    pub fn snapshot(&self, snapshot: Nth) -> Result<&Snapshot, &'static str> {
         self.snapshots.get(snapshot).filter(|snapshot| snapshot.is_there).ok_or("InvalidSnapshotId.NotFound")
     }
 
-    fn is_used_by_image(&self, snapshot: Nth) -> bool {
+    pub fn is_used_by_image(&self, snapshot: Nth) -> bool {
         self.images.iter().any(|image| image.is_there && image.snapshot == snapshot)
     }
 
-    fn is_used_by_disk(&self, snapshot: Nth) -> bool {
+    pub fn is_used_by_disk(&self, snapshot: Nth) -> bool {
         self.disks.iter().any(|disk| disk.is_there && disk.refers && disk.source == Some(snapshot))
     }
 
@@ -153,28 +239,38 @@ impl World {
     }
 
     /// Something is being made from it or rewritten to it.
-    fn is_held(&self, snapshot: Nth) -> bool {
+    pub fn is_held(&self, snapshot: Nth) -> bool {
         let by_image = |image: &Image| image.is_there && image.snapshot == snapshot && image.status == "Creating";
         let by_disk = |disk: &Disk| {
             disk.is_there
                 && (disk.rewriting == Some(Rewriting(Some(snapshot)))
                     || (disk.status == "Creating" && disk.source == Some(snapshot)))
         };
-        self.images.iter().any(by_image) || self.disks.iter().any(by_disk)
+        self.images.iter().any(by_image)
+            || self.disks.iter().any(by_disk)
+            || self.is_being_copied(snapshot)
+            || self.is_in_image_copy(snapshot)
+            || self.is_being_archived(snapshot)
+            || self.is_being_exported(snapshot)
     }
 
-    fn unfinished(&self, disk: Nth) -> usize {
+    /// It is being rewritten, or given another specification.
+    pub fn is_busy(&self, disk: Nth) -> bool {
+        self.disks[disk].rewriting.is_some() || self.is_being_modified(disk)
+    }
+
+    pub fn unfinished(&self, disk: Nth) -> usize {
         let is_one =
             |snapshot: &&Snapshot| snapshot.is_there && snapshot.disk == disk && snapshot.status == "progressing";
         self.snapshots.iter().filter(is_one).count()
     }
 
-    fn is_instance_ready(&self) -> Outcome {
+    pub fn is_instance_ready(&self) -> Outcome {
         if matches!(self.instance, "Running" | "Stopped") { Ok(()) } else { Err("IncorrectInstanceStatus") }
     }
 
     /// Lets happen what is due by `until`, earliest first.
-    fn settle(&mut self, until: i64) {
+    pub fn settle(&mut self, until: i64) {
         while let Some((due, kind, nth)) = self.next_due().filter(|(due, ..)| *due <= until) {
             self.now = self.now.max(due);
             match kind {
@@ -184,17 +280,23 @@ impl World {
                     (image.status, image.until) = ("Available", None);
                 }
                 2 => {
+                    if self.instance == "Starting" {
+                        self.instance_start = self.now;
+                    }
                     self.instance = if self.instance == "Starting" { "Running" } else { "Stopped" };
                     self.instance_until = None;
                     if self.instance == "Running" {
                         self.disks.iter_mut().for_each(|disk| disk.unstarted = false);
                     }
                 }
-                3 => self.expire(nth, due),
-                _ => {
-                    let snapshot = &mut self.snapshots[nth];
-                    (snapshot.status, snapshot.finish) = ("accomplished", None);
-                }
+                3 => self.change_lock(nth),
+                4 => self.expire(nth, due),
+                5 => self.finish_snapshot(nth),
+                6 => self.finish_copy(nth),
+                7 => self.finish_group(nth),
+                8 => self.run_policy(nth),
+                9 => self.finish_task(nth),
+                _ => self.finish_image_copy(nth),
             }
         }
         self.now = self.now.max(until);
@@ -202,12 +304,22 @@ impl World {
 
     /// The earliest of what is to happen: when, in the order of kinds that breaks ties, and to which.
     fn next_due(&self) -> Option<(i64, u8, Nth)> {
-        let disks = self.disks.iter().enumerate().filter_map(|(nth, disk)| Some((disk.until?, 0, nth)));
-        let images = self.images.iter().enumerate().filter_map(|(nth, image)| Some((image.until?, 1, nth)));
+        fn of<T>(all: &[T], kind: u8, due: impl Fn(&T) -> Option<i64>) -> impl Iterator<Item = (i64, u8, Nth)> {
+            all.iter().enumerate().filter_map(move |(nth, one)| Some((due(one)?, kind, nth)))
+        }
         let instance = self.instance_until.map(|until| (until, 2, 0));
-        let expire = self.snapshots.iter().enumerate().filter_map(|(nth, snapshot)| Some((snapshot.expire?, 3, nth)));
-        let finish = self.snapshots.iter().enumerate().filter_map(|(nth, snapshot)| Some((snapshot.finish?, 4, nth)));
-        disks.chain(images).chain(instance).chain(expire).chain(finish).min()
+        of(&self.disks, 0, |disk| disk.until)
+            .chain(of(&self.images, 1, |image| image.until))
+            .chain(instance)
+            .chain(of(&self.snapshots, 3, |snapshot| snapshot.lock.as_ref().and_then(Lock::next_change)))
+            .chain(of(&self.snapshots, 4, |snapshot| snapshot.expire))
+            .chain(of(&self.snapshots, 5, |snapshot| snapshot.finish))
+            .chain(of(&self.copies, 6, |copy| copy.finish))
+            .chain(of(&self.groups, 7, |group| group.finish))
+            .chain(of(&self.policies, 8, |policy| policy.next))
+            .chain(of(&self.tasks, 9, |task| task.until))
+            .chain(of(&self.image_copies, 10, |copy| copy.finish))
+            .min()
     }
 
     fn finish_disk(&mut self, nth: Nth) {
@@ -225,10 +337,22 @@ impl World {
         };
     }
 
-    /// A snapshot leaves after its days, unless something uses or holds it: then it is looked at a day later.
+    fn finish_snapshot(&mut self, nth: Nth) {
+        let now = self.now;
+        let snapshot = &mut self.snapshots[nth];
+        (snapshot.status, snapshot.finish) = ("accomplished", None);
+        if let Some(lock) = &mut snapshot.lock {
+            lock.start = Some(now);
+        }
+    }
+
+    /// A snapshot leaves after its days, unless something uses, holds or locks it: then it is looked at a day later, or when
+    /// its lock ends.
     fn expire(&mut self, nth: Nth, due: i64) {
-        if self.is_held(nth) || self.usage(nth) != "none" {
-            self.snapshots[nth].expire = Some(due + DAY);
+        let snapshot = &self.snapshots[nth];
+        if self.is_held(nth) || snapshot.is_locked() || self.usage(nth) != "none" {
+            let (unlocked, tomorrow) = (snapshot.locked_until().filter(|end| *end > due), due + DAY);
+            self.snapshots[nth].expire = Some(unlocked.map_or(tomorrow, |end| end.min(tomorrow)));
         } else {
             self.remove_snapshot(nth);
         }

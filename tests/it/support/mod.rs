@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use axum::body::Body;
 use snapshotd::App;
 use snapshotd::clock::{Clock, Timestamp};
@@ -46,6 +47,8 @@ pub fn start() -> Timestamp {
 /// The app under test.
 pub struct TestApp {
     app: Option<Arc<App>>,
+    /// Of that app; made once, since it is made of much.
+    router: Option<Router>,
     config: Config,
     folder: TempDir,
     /// Ids that successful calls gave out.
@@ -87,6 +90,7 @@ impl TestApp {
         change(&mut config);
         let app = open(&config, start()).await;
         Self {
+            router: Some(http::router(Arc::clone(&app))),
             app: Some(app),
             config,
             folder,
@@ -147,7 +151,7 @@ impl TestApp {
 
     /// Sends any request; `sent` is what the judge is to know of it.
     pub async fn exchange(&self, request: axum::http::Request<Body>, sent: request::Sent) -> Answer {
-        let router = http::router(Arc::clone(self.app()));
+        let router = self.router.clone().expect("it is open between the calls of a test");
         let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
         let answer = Answer::receive(sent, response).await;
         seen::log(&self.test, &answer, &judge::judge(&answer));
@@ -206,9 +210,12 @@ impl TestApp {
     /// Closes and opens again with a clock of the test's own.
     pub async fn reopen_with(&mut self, clock: Clock) {
         let old = self.app.take().expect("it is open");
+        self.router = None;
         old.store.close().await;
         drop(old);
-        self.app = Some(App::open_with_clock(self.config.clone(), clock).await.expect("the store opens"));
+        let app = App::open_with_clock(self.config.clone(), clock).await.expect("the store opens");
+        self.router = Some(http::router(Arc::clone(&app)));
+        self.app = Some(app);
     }
 
     /// Changes the configuration for the next opening.

@@ -3,15 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::{
-    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, IMAGE, INSTANCE, Image, Outcome, Rewriting, SNAPSHOT, SNAPSHOTS_PER_DISK,
-    Snapshot, World,
+    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, IMAGE, INSTANCE, Image, Origin, Outcome, Rewriting, SNAPSHOT,
+    SNAPSHOTS_PER_DISK, Snapshot, World,
 };
 use crate::model::moves::Nth;
 
 impl World {
-    pub(super) fn create_disk(&mut self, source: Option<Nth>) -> Outcome {
+    pub fn create_disk(&mut self, source: Option<Nth>, size: i64) -> Outcome {
+        let mut size = size;
         if let Some(source) = source {
-            self.snapshot(source)?;
+            size = self.snapshot(source)?.size;
+            if self.is_being_archived(source) {
+                return Err("Operation.Conflict");
+            }
+            if self.snapshots[source].is_archived {
+                return Err("OperationDenied.SnapshotNotAllowed");
+            }
         }
         self.disks.push(Disk {
             is_there: true,
@@ -24,17 +31,22 @@ impl World {
             refers: source.is_some(),
             rewriting: None,
             until: Some(self.now + DISK),
+            size,
+            level: 1,
+            grew: None,
+            may_be_taken: true,
+            takes_automatic: false,
         });
         Ok(())
     }
 
-    pub(super) fn delete_disk(&mut self, nth: Nth) -> Outcome {
+    pub fn delete_disk(&mut self, nth: Nth) -> Outcome {
         let disk = match self.disks.get(nth) {
             Some(disk) if disk.is_there => disk,
             Some(_) => return Ok(()),
             None => return Err("InvalidDiskId.NotFound"),
         };
-        if disk.rewriting.is_some() {
+        if self.is_busy(nth) {
             return Err("Operation.Conflict");
         }
         match disk.status {
@@ -46,14 +58,24 @@ impl World {
         }
         self.disks[nth].is_there = false;
         self.disks[nth].until = None;
+        if self.disks[nth].takes_automatic {
+            for snapshot in self.automatic(nth) {
+                if self.is_kept_by_nothing(snapshot) {
+                    self.remove_snapshot(snapshot);
+                }
+            }
+        }
+        for policy in &mut self.policies {
+            policy.disks.remove(&nth);
+        }
         Ok(())
     }
 
-    pub(super) fn attach(&mut self, nth: Nth) -> Outcome {
+    pub fn attach(&mut self, nth: Nth) -> Outcome {
         self.disk(nth)?;
         self.is_instance_ready()?;
         let disk = self.disk(nth)?;
-        if disk.rewriting.is_some() || disk.status != "Available" {
+        if self.is_busy(nth) || disk.status != "Available" {
             return Err("IncorrectDiskStatus");
         }
         let until = Some(self.now + DISK);
@@ -63,7 +85,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn detach(&mut self, nth: Nth) -> Outcome {
+    pub fn detach(&mut self, nth: Nth) -> Outcome {
         self.disk(nth)?;
         self.is_instance_ready()?;
         let disk = self.disk(nth)?;
@@ -73,7 +95,7 @@ impl World {
         if disk.is_system && self.instance != "Stopped" {
             return Err("IncorrectInstanceStatus");
         }
-        if disk.status != "In_use" || disk.rewriting.is_some() {
+        if disk.status != "In_use" || self.is_busy(nth) {
             return Err("IncorrectDiskStatus");
         }
         let until = Some(self.now + DISK);
@@ -82,9 +104,9 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn reinitialise(&mut self, nth: Nth) -> Outcome {
+    pub fn reinitialise(&mut self, nth: Nth) -> Outcome {
         let disk = self.disk(nth)?;
-        if disk.rewriting.is_some() {
+        if self.is_busy(nth) {
             return Err("Operation.Conflict");
         }
         if self.unfinished(nth) > 0 {
@@ -99,21 +121,30 @@ impl World {
         if disk.source.is_some() && !disk.refers {
             return Err("InvalidSourceSnapshot");
         }
+        if disk.source.is_some_and(|source| self.is_being_archived(source)) {
+            return Err("Operation.Conflict");
+        }
         let until = Some(self.now + DISK);
         let disk = &mut self.disks[nth];
         (disk.status, disk.rewriting, disk.until) = ("ReIniting", Some(Rewriting(disk.source)), until);
         Ok(())
     }
 
-    pub(super) fn reset(&mut self, nth: Nth, source: Nth) -> Outcome {
+    pub fn reset(&mut self, nth: Nth, source: Nth) -> Outcome {
         let disk = self.disk(nth)?;
         let snapshot = self.snapshot(source)?;
-        if disk.rewriting.is_some() {
-            let is_reset = disk.status != "ReIniting";
+        if self.is_busy(nth) {
+            let is_reset = disk.rewriting.is_some() && disk.status != "ReIniting";
             return Err(if is_reset { "InvalidOperation.DiskResetInProgress" } else { "Operation.Conflict" });
+        }
+        if self.is_being_archived(source) {
+            return Err("Operation.Conflict");
         }
         if snapshot.disk != nth {
             return Err("InvalidParameter.Mismatch");
+        }
+        if snapshot.is_archived {
+            return Err("OperationDenied");
         }
         if !matches!(disk.status, "In_use" | "Available") {
             return Err("IncorrectDiskStatus");
@@ -124,14 +155,41 @@ impl World {
         if self.unfinished(nth) > 0 {
             return Err("IncorrectDiskStatus.HasUnfinishedSnapshot");
         }
-        let until = Some(self.now + DISK);
+        let (until, size) = (Some(self.now + DISK), snapshot.size);
         let disk = &mut self.disks[nth];
-        (disk.rewriting, disk.until) = (Some(Rewriting(Some(source))), until);
+        (disk.rewriting, disk.until, disk.size) = (Some(Rewriting(Some(source))), until, size);
         Ok(())
     }
 
-    pub(super) fn create_snapshot(&mut self, nth: Nth) -> Outcome {
-        let disk = self.disk(nth)?;
+    pub fn create_snapshot(&mut self, nth: Nth) -> Outcome {
+        self.disk(nth)?;
+        self.may_be_snapshotted(nth)?;
+        self.begin_snapshot(nth, Origin::Call);
+        Ok(())
+    }
+
+    pub fn may_be_snapshotted(&self, nth: Nth) -> Outcome {
+        self.is_state_for_snapshot(nth)?;
+        if self.is_full(nth) {
+            return Err("QuotaExceed.Snapshot");
+        }
+        if self.unfinished(nth) >= CONCURRENT_SNAPSHOTS {
+            return Err("QuotaExceed.ConcurrentSnapshotQuota");
+        }
+        Ok(())
+    }
+
+    /// It has as many manual snapshots as it may have.
+    pub fn is_full(&self, disk: Nth) -> bool {
+        let counts = |snapshot: &&Snapshot| snapshot.is_there && snapshot.disk == disk && !snapshot.is_automatic();
+        self.snapshots.iter().filter(counts).count() >= SNAPSHOTS_PER_DISK
+    }
+
+    pub fn is_state_for_snapshot(&self, nth: Nth) -> Outcome {
+        let disk = &self.disks[nth];
+        if self.is_being_modified(nth) {
+            return Err("IncorrectDiskStatus.Transferring");
+        }
         if disk.rewriting.is_some() {
             return Err("Operation.Conflict");
         }
@@ -144,19 +202,20 @@ impl World {
         if disk.attached {
             self.is_instance_ready()?;
         }
-        if disk.attached && disk.unstarted {
-            return Err("IncorrectDiskStatus.Invalid");
-        }
-        let taken = self.snapshots.iter().filter(|snapshot| snapshot.is_there && snapshot.disk == nth).count();
-        if taken >= SNAPSHOTS_PER_DISK {
-            return Err("QuotaExceed.Snapshot");
-        }
-        if self.unfinished(nth) >= CONCURRENT_SNAPSHOTS {
-            return Err("QuotaExceed.ConcurrentSnapshotQuota");
-        }
+        if disk.attached && disk.unstarted { Err("IncorrectDiskStatus.Invalid") } else { Ok(()) }
+    }
+
+    pub fn begin_snapshot(&mut self, disk: Nth, origin: Origin) {
+        let group = if let Origin::Group(group) = origin { Some(group) } else { None };
         self.snapshots.push(Snapshot {
             is_there: true,
-            disk: nth,
+            was_seen: false,
+            disk,
+            size: self.disks[disk].size,
+            origin,
+            group,
+            lock: None,
+            is_archived: false,
             status: "progressing",
             created: self.now,
             finish: Some(self.now + SNAPSHOT),
@@ -164,17 +223,28 @@ impl World {
             expire: None,
             tags: BTreeSet::new(),
         });
+    }
+
+    pub fn delete_snapshot(&mut self, nth: Nth, force: bool) -> Outcome {
+        match self.snapshots.get(nth) {
+            Some(snapshot) if snapshot.is_there => {}
+            Some(snapshot) if snapshot.was_seen => return Ok(()),
+            _ => return Err("InvalidSnapshotId.NotFound"),
+        }
+        self.may_be_deleted(nth, force)?;
+        self.remove_snapshot(nth);
         Ok(())
     }
 
-    pub(super) fn delete_snapshot(&mut self, nth: Nth, force: bool) -> Outcome {
-        match self.snapshots.get(nth) {
-            Some(snapshot) if snapshot.is_there => {}
-            Some(_) => return Ok(()),
-            None => return Err("InvalidSnapshotId.NotFound"),
+    pub fn may_be_deleted(&self, nth: Nth, force: bool) -> Outcome {
+        if self.is_being_copied(nth) || self.is_in_image_copy(nth) || self.is_being_archived(nth) {
+            return Err("InvalidOperation.RelatedSnapshotNotFinished");
         }
         if self.is_held(nth) {
             return Err("Operation.Conflict");
+        }
+        if self.snapshots[nth].is_locked() {
+            return Err("InvalidOperation.SnapshotLocked");
         }
         if self.is_used_by_image(nth) {
             return Err("SnapshotCreatedImage");
@@ -182,19 +252,18 @@ impl World {
         if self.is_used_by_disk(nth) && !force {
             return Err("SnapshotCreatedDisk");
         }
-        self.remove_snapshot(nth);
         Ok(())
     }
 
-    pub(super) fn remove_snapshot(&mut self, nth: Nth) {
+    pub fn remove_snapshot(&mut self, nth: Nth) {
         let snapshot = &mut self.snapshots[nth];
-        (snapshot.is_there, snapshot.finish, snapshot.expire) = (false, None, None);
+        (snapshot.is_there, snapshot.finish, snapshot.expire, snapshot.lock) = (false, None, None, None);
         for disk in self.disks.iter_mut().filter(|disk| disk.source == Some(nth)) {
             disk.refers = false;
         }
     }
 
-    pub(super) fn modify_retention(&mut self, nth: Nth, days: i64) -> Outcome {
+    pub fn modify_retention(&mut self, nth: Nth, days: i64) -> Outcome {
         let snapshot = self.snapshot(nth)?;
         if self.is_held(nth) {
             return Err("Operation.Conflict");
@@ -210,21 +279,31 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn create_image(&mut self, nth: Nth) -> Outcome {
+    pub fn create_image(&mut self, nth: Nth) -> Outcome {
         let snapshot = self.snapshot(nth)?;
+        if self.is_being_archived(nth) {
+            return Err("Operation.Conflict");
+        }
         if snapshot.status != "accomplished" {
             return Err("InvalidSnapshotId.NotReady");
+        }
+        if snapshot.is_archived {
+            return Err("InvalidSnapshotCategory.NotSupportImageCreation");
         }
         if !self.disks[snapshot.disk].is_system {
             return Err("OperationDenied");
         }
         let until = Some(self.now + IMAGE);
-        self.images.push(Image { is_there: true, snapshot: nth, status: "Creating", until });
+        self.images.push(Image { is_there: true, snapshot: nth, status: "Creating", until, is_shared: false });
         Ok(())
     }
 
-    pub(super) fn delete_image(&mut self, nth: Nth) -> Outcome {
+    pub fn delete_image(&mut self, nth: Nth) -> Outcome {
+        if self.is_image_being_copied(nth) {
+            return Err("OperationDenied.ImageCopying");
+        }
         match self.images.get_mut(nth) {
+            Some(image) if image.is_there && image.is_shared => Err("ImageUseShared"),
             Some(image) => {
                 (image.is_there, image.until) = (false, None);
                 Ok(())
@@ -238,7 +317,7 @@ impl World {
         if self.disks.iter().any(is_moving) { Err("DiskError") } else { Ok(()) }
     }
 
-    pub(super) fn stop_instance(&mut self) -> Outcome {
+    pub fn stop_instance(&mut self) -> Outcome {
         if self.instance == "Running" {
             self.is_settled()?;
         }
@@ -253,21 +332,31 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn start_instance(&mut self) -> Outcome {
+    pub fn reboot_instance(&mut self) -> Outcome {
+        if self.instance == "Running" {
+            self.is_settled()?;
+        }
+        self.change_instance("Running", "Starting")?;
+        self.instance_until = Some(self.now + 2 * INSTANCE);
+        Ok(())
+    }
+
+    pub fn start_instance(&mut self) -> Outcome {
         if self.instance != "Stopped" {
             return Err("IncorrectInstanceStatus");
         }
         if !self.disks.iter().any(|disk| disk.is_there && disk.is_system && disk.attached) {
             return Err("InvalidInstance.NotFoundSystemDisk");
         }
-        if self.disks.iter().any(|disk| disk.is_there && disk.attached && disk.rewriting.is_some()) {
+        let is_busy = |nth: Nth| self.disks[nth].is_there && self.disks[nth].attached && self.is_busy(nth);
+        if (0..self.disks.len()).any(is_busy) {
             return Err("Operation.Conflict");
         }
         self.is_settled()?;
         self.change_instance("Stopped", "Starting")
     }
 
-    pub(super) fn tag(&mut self, nth: Nth, change: impl FnOnce(&mut BTreeSet<u8>) -> bool) -> Outcome {
+    pub fn tag(&mut self, nth: Nth, change: impl FnOnce(&mut BTreeSet<u8>) -> bool) -> Outcome {
         self.snapshot(nth).map_err(|_| "InvalidResourceId.NotFound")?;
         change(&mut self.snapshots[nth].tags);
         Ok(())

@@ -1,0 +1,208 @@
+//! Tasks: archiving and exporting snapshots, other specifications of disks, CancelTask; never what the daemon answers.
+
+use proptest::prelude::*;
+
+use super::moves::{Nth, pick};
+use super::reference::{DAY, Outcome, World};
+use super::{Call, Daemon, field, list, same};
+use crate::support::REGION;
+
+pub const TASK: i64 = 3;
+const LEAST_AGE: i64 = 14 * DAY;
+pub const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
+/// GiB that a disk of each level has at least.
+const LEAST_SIZES: [i64; 4] = [1, 20, 461, 1_261];
+
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    Archive { snapshot: Nth, days: Option<i64> },
+    Export(Nth),
+    ModifySpec { disk: Nth, level: usize },
+    Cancel(Nth),
+}
+
+pub fn any(world: &World) -> BoxedStrategy<Step> {
+    let snapshot = || pick(world.snapshots.iter().map(|snapshot| snapshot.is_there));
+    let disk = pick(world.disks.iter().map(|disk| disk.is_there));
+    let task = pick(world.tasks.iter().map(|task| task.status == "Processing"));
+    let days = prop_oneof![3 => Just(None), 1 => Just(Some(80))];
+    prop_oneof![
+        4 => (snapshot(), days).prop_map(|(snapshot, days)| Step::Archive { snapshot, days }),
+        3 => snapshot().prop_map(Step::Export),
+        3 => (disk, 0..4_usize).prop_map(|(disk, level)| Step::ModifySpec { disk, level }),
+        2 => task.prop_map(Step::Cancel),
+    ]
+    .boxed()
+}
+
+/// What a task does, to which snapshot or disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    Archive(Nth),
+    Export(Nth),
+    ModifySpec { disk: Nth, level: usize },
+}
+
+#[derive(Clone, Debug)]
+pub struct Task {
+    work: Work,
+    pub status: &'static str,
+    pub until: Option<i64>,
+}
+
+impl World {
+    pub fn task(&mut self, step: Step) -> Outcome {
+        match step {
+            Step::Archive { snapshot, days } => self.archive(snapshot, days),
+            Step::Export(snapshot) => self.export(snapshot),
+            Step::ModifySpec { disk, level } => self.modify_spec(disk, level),
+            Step::Cancel(task) => self.cancel_task(task),
+        }
+    }
+
+    fn begin_task(&mut self, work: Work) -> Outcome {
+        self.tasks.push(Task { work, status: "Processing", until: Some(self.now + TASK) });
+        Ok(())
+    }
+
+    fn is_at_work(&self, is_it: impl Fn(Work) -> bool) -> bool {
+        self.tasks.iter().any(|task| task.status == "Processing" && is_it(task.work))
+    }
+
+    pub fn is_being_archived(&self, snapshot: Nth) -> bool {
+        self.is_at_work(|work| work == Work::Archive(snapshot))
+    }
+
+    pub fn is_being_exported(&self, snapshot: Nth) -> bool {
+        self.is_at_work(|work| work == Work::Export(snapshot))
+    }
+
+    pub fn is_being_modified(&self, nth: Nth) -> bool {
+        self.is_at_work(|work| matches!(work, Work::ModifySpec { disk, .. } if disk == nth))
+    }
+
+    fn archive(&mut self, nth: Nth, days: Option<i64>) -> Outcome {
+        let snapshot = self.snapshot(nth)?;
+        if self.is_being_archived(nth) {
+            return Err("InvalidStatus.SnapshotInArchive");
+        }
+        if self.is_held(nth) {
+            return Err("Operation.Conflict");
+        }
+        if snapshot.is_archived {
+            return Err("InvalidParameter.SnapshotCategory");
+        }
+        if snapshot.status != "accomplished" {
+            return Err("InvalidStatus.SnapshotUnfinished");
+        }
+        if self.now < snapshot.created + LEAST_AGE {
+            return Err("InvalidStatus.SnapshotAgeLimit");
+        }
+        let until = days.map(|days| snapshot.created + days * DAY);
+        if until.zip(snapshot.locked_until()).is_some_and(|(until, end)| until <= end) {
+            return Err("InvalidRetentionDays.LessThanLockExpiredTime");
+        }
+        let snapshot = &mut self.snapshots[nth];
+        (snapshot.days, snapshot.expire) = (days, until);
+        self.begin_task(Work::Archive(nth))
+    }
+
+    fn export(&mut self, nth: Nth) -> Outcome {
+        let snapshot = self.snapshot(nth)?;
+        if self.is_being_exported(nth) {
+            return Err("SNAPSHOT_IS_EXPORTING");
+        }
+        if self.is_being_archived(nth) {
+            return Err("Operation.Conflict");
+        }
+        if snapshot.status != "accomplished" {
+            return Err("SNAPSHOT_CREATE_NOT_FINISHED");
+        }
+        if snapshot.is_archived { Err("ExportSnapshotFailed") } else { self.begin_task(Work::Export(nth)) }
+    }
+
+    fn modify_spec(&mut self, nth: Nth, level: usize) -> Outcome {
+        let disk = self.disk(nth)?;
+        if self.is_being_modified(nth) {
+            return Err("IncorrectDiskStatus");
+        }
+        if disk.rewriting.is_some() {
+            return Err("Operation.Conflict");
+        }
+        if !matches!(disk.status, "In_use" | "Available") {
+            return Err("InvalidStatus.DiskNotReady");
+        }
+        if self.unfinished(nth) > 0 {
+            return Err("DiskCreatingSnapshot");
+        }
+        if disk.attached && self.instance == "Running" && disk.grew.is_some_and(|grew| self.instance_start < grew) {
+            return Err("OperationDenied.DiskExpansionUnfinished");
+        }
+        if level == 0 && disk.level > 0 {
+            return Err("InvalidPerformanceLevel.TooLow");
+        }
+        if disk.size < LEAST_SIZES[level] {
+            return Err("OperationDenied.PerformanceLevelNotMatch");
+        }
+        if level == disk.level {
+            return Err("NoChangeInDiskCategoryAndPerformanceLevel");
+        }
+        self.begin_task(Work::ModifySpec { disk: nth, level })
+    }
+
+    fn cancel_task(&mut self, nth: Nth) -> Outcome {
+        let task = self.tasks.get_mut(nth).ok_or("InvalidTaskId.NotFound")?;
+        if !matches!(task.work, Work::Export(_)) {
+            return Err("InvalidTaskId.TaskActionNotSupport");
+        }
+        if task.status != "Processing" {
+            return Err("InvalidTaskId.IncorrectTaskStatus");
+        }
+        (task.status, task.until) = ("Failed", None);
+        Ok(())
+    }
+
+    pub fn finish_task(&mut self, nth: Nth) {
+        let task = &mut self.tasks[nth];
+        (task.status, task.until) = ("Finished", None);
+        match task.work {
+            Work::Archive(snapshot) => self.snapshots[snapshot].is_archived = true,
+            Work::Export(_) => {}
+            Work::ModifySpec { disk, level } => self.disks[disk].level = level,
+        }
+    }
+}
+
+pub fn call(daemon: &Daemon, step: Step) -> Call {
+    let snapshot = |nth| ("SnapshotId", daemon.snapshot(nth));
+    match step {
+        Step::Archive { snapshot: nth, days } => {
+            let days = days.map(|days| ("RetentionDays", days.to_string()));
+            ("ModifySnapshotCategory", std::iter::once(snapshot(nth)).chain(days).collect())
+        }
+        Step::Export(nth) => ("ExportSnapshot", vec![snapshot(nth), ("OssBucket", "bucket".to_owned())]),
+        Step::ModifySpec { disk, level } => {
+            ("ModifyDiskSpec", vec![("DiskId", daemon.disk(disk)), ("PerformanceLevel", LEVELS[level].to_owned())])
+        }
+        Step::Cancel(task) => ("CancelTask", vec![("TaskId", super::nth(&daemon.tasks, task, "t-bp1never"))]),
+    }
+}
+
+/// Compares the tasks.
+pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
+    let wanted = world.tasks.iter().enumerate().map(|(nth, task)| {
+        let (action, of) = match task.work {
+            Work::Archive(snapshot) => ("ArchiveSnapshot", daemon.snapshot(snapshot)),
+            Work::Export(snapshot) => ("ExportSnapshot", daemon.snapshot(snapshot)),
+            Work::ModifySpec { disk, .. } => ("ModifyDiskSpec", daemon.disk(disk)),
+        };
+        format!("{} {action} {} of {of}", daemon.tasks[nth], task.status)
+    });
+    let tasks = daemon.app.ok("DescribeTasks", &[("RegionId", REGION), ("PageSize", "100")]).await;
+    let shown = list(&tasks, "/TaskSet/Task", |row| {
+        let [id, action, status, of] =
+            ["TaskId", "TaskAction", "TaskStatus", "ResourceId"].map(|name| field(row, name));
+        format!("{id} {action} {status} of {of}")
+    });
+    same(wanted, shown, step);
+}
