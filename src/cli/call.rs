@@ -12,7 +12,7 @@ use crate::api::action::ECS;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ids;
-use crate::store::opening;
+use crate::store::folder;
 use crate::wire::client::exchange;
 use crate::wire::{form, signature_v1};
 
@@ -53,7 +53,7 @@ type Pairs = Vec<(String, String)>;
 
 fn prepare(config: &Config, arguments: &[String]) -> Result<(Target, Pairs), String> {
     let key = config.accounts.iter().flat_map(|account| &account.keys).find(|key| !key.disabled);
-    let endpoint = opening::published_endpoint(&config.data_dir).unwrap_or_else(|| format!("http://{}", config.listen));
+    let endpoint = folder::published_endpoint(&config.data_dir).unwrap_or_else(|| format!("http://{}", config.listen));
     let mut target = Target {
         endpoint,
         key_id: key.map(|key| key.id.clone()).unwrap_or_default(),

@@ -21,7 +21,7 @@ use serde_json::Value;
 use super::state_lever::StateLever;
 use crate::admin::PATH;
 use crate::config::Config;
-use crate::store::opening;
+use crate::store::folder;
 use crate::wire::client;
 
 /// The levers, as commands.
@@ -106,7 +106,7 @@ impl Move {
 
 /// Moves a lever of the daemon on `data_dir`, else of the one at `listen`.
 pub async fn run(config: Config, lever: Lever) -> ExitCode {
-    let endpoint = opening::published_endpoint(&config.data_dir).unwrap_or_else(|| format!("http://{}", config.listen));
+    let endpoint = folder::published_endpoint(&config.data_dir).unwrap_or_else(|| format!("http://{}", config.listen));
     let outcome = match lever.request() {
         Ok(requested) => send(&config, &endpoint, requested).await,
         Err(why) => Err(why),

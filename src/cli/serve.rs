@@ -13,7 +13,7 @@ use crate::App;
 use crate::admin::{seed, webhooks};
 use crate::config::{Config, DEFAULT_KEY};
 use crate::lifecycle::engine;
-use crate::store::opening;
+use crate::store::folder;
 use crate::wire::server::{self, Listeners};
 use crate::wire::tls;
 
@@ -70,7 +70,7 @@ async fn serve(config: Config) -> ExitCode {
     webhooks.abort();
     watchdog.abort();
     app.store.close().await;
-    opening::withdraw_endpoint(&app.config.data_dir);
+    folder::withdraw_endpoint(&app.config.data_dir);
     tracing::info!("stopped");
     ExitCode::SUCCESS
 }
@@ -104,7 +104,7 @@ fn announce(app: &App, listeners: &Listeners) {
     let address = |listener: &TcpListener, asked: SocketAddr| listener.local_addr().unwrap_or(asked);
     let endpoint = format!("http://{}", address(&listeners.plain, app.config.listen));
     // The file comes first: who has read the line may look for it.
-    if let Err(error) = opening::publish_endpoint(&app.config.data_dir, &endpoint) {
+    if let Err(error) = folder::publish_endpoint(&app.config.data_dir, &endpoint) {
         tracing::warn!(%error, "the file `endpoint` could not be written");
     }
     println!("listening on {endpoint}");

@@ -11,6 +11,7 @@ pub mod contents;
 pub mod disks;
 pub mod events;
 pub mod filter;
+pub mod folder;
 pub mod ids;
 pub mod image_copies;
 pub mod image_shares;

@@ -1,9 +1,7 @@
-//! Opening the store: the folder, the single-process lock, migrations, connections and upkeep; never serves a call.
+//! Opening the store: migrations, connections and upkeep; never serves a call.
 
 use std::fmt;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -16,6 +14,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::block_on::block_on;
 use super::filter::Walks;
+use super::folder::{FolderLock, database, make_folder, private_file};
 use super::past::Past;
 use super::readers::Readers;
 use super::row_locks::LockTable;
@@ -30,9 +29,6 @@ use crate::levers::Levers;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-const DATABASE_FILE: &str = "snapshotd.db";
-const LOCK_FILE: &str = "lock";
-const ENDPOINT_FILE: &str = "endpoint";
 /// Pages of the write-ahead log before it is written back: larger ones halve the longest waits.
 const CHECKPOINT_PAGES: &str = "4000";
 /// The log file is cut back to this many bytes after a checkpoint.
@@ -81,7 +77,7 @@ impl From<sqlx::Error> for Failure {
 /// How the writer's connection is made, and the lock that keeps other processes out while this value lives.
 pub struct Opening {
     options: SqliteConnectOptions,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 /// The engine's row as it was at the last commit.
@@ -108,8 +104,8 @@ impl Store {
     ) -> Result<Self, Failure> {
         let folder = &config.data_dir;
         make_folder(folder)?;
-        let lock = lock_folder(folder)?;
-        let file = folder.join(DATABASE_FILE);
+        let lock = FolderLock::take(folder)?;
+        let file = database(config);
         let is_new = private_file(&file).map_err(|error| Failure::Folder(file.clone(), error))?;
         let opening = Opening { options: writing(&file, is_new), _lock: lock };
         let mut conn = opening.connect_writer().await?;
@@ -156,7 +152,7 @@ impl Store {
     /// # Errors
     /// See [`Failure`]; a folder without a database is none.
     pub async fn check(config: &Config) -> Result<Checked, Failure> {
-        let file = config.data_dir.join(DATABASE_FILE);
+        let file = database(config);
         if !file.exists() {
             return Ok(Checked::Absent);
         }
@@ -194,30 +190,6 @@ pub enum Checked {
     Absent,
     /// A sound database, with so many migrations still to come.
     Fine { pending: usize },
-}
-
-/// Writes the endpoint into `data_dir`, for programs that started the daemon on port 0.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn publish_endpoint(data_dir: &Path, endpoint: &str) -> io::Result<()> {
-    let path = data_dir.join(ENDPOINT_FILE);
-    let mut file = private().truncate(true).open(&path)?;
-    writeln!(file, "{endpoint}")
-}
-
-/// Removes what [`publish_endpoint`] wrote, when the daemon stops.
-pub fn withdraw_endpoint(data_dir: &Path) {
-    if let Err(error) = std::fs::remove_file(data_dir.join(ENDPOINT_FILE)) {
-        tracing::debug!(%error, "the file `endpoint` could not be removed");
-    }
-}
-
-/// The endpoint that a running daemon has published, if any.
-#[must_use]
-pub fn published_endpoint(data_dir: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(data_dir.join(ENDPOINT_FILE)).ok()?;
-    Some(text.trim().to_owned())
 }
 
 impl Opening {
@@ -299,11 +271,6 @@ pub(super) fn reading(file: &Path) -> SqliteConnectOptions {
     connection(file).pragma("query_only", "ON").pragma("cache_size", READER_CACHE_KIB).pragma("temp_store", "MEMORY")
 }
 
-/// The file of the database.
-pub(super) fn database(config: &Config) -> PathBuf {
-    config.data_dir.join(DATABASE_FILE)
-}
-
 /// What makes ids: seeded by a lever, else by the configuration.
 pub(super) async fn id_generator(conn: &mut Conn, config: &Config, position: i64) -> Result<IdGenerator, sqlx::Error> {
     let stored: Option<String> = sqlx::query_scalar("SELECT seed FROM id_seeds").fetch_optional(conn).await?;
@@ -362,32 +329,4 @@ async fn load(conn: &mut Conn, config: &Config, clock: &Clock) -> Result<Stored,
         .execute(conn)
         .await?;
     Ok(stored)
-}
-
-pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Failure::Folder(folder.to_owned(), error))
-}
-
-fn lock_folder(folder: &Path) -> Result<File, Failure> {
-    let path = folder.join(LOCK_FILE);
-    let opened = private().open(&path);
-    let file = opened.map_err(|error| Failure::Folder(path.clone(), error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(Failure::Folder(path, error)),
-    }
-}
-
-/// Makes the file with mode 0600 if it is not there and tells whether it is empty; the database's side files take their
-/// mode from it.
-pub(super) fn private_file(path: &Path) -> io::Result<bool> {
-    Ok(private().open(path)?.metadata()?.len() == 0)
-}
-
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    options
 }

@@ -7,11 +7,11 @@ use tokio::sync::oneshot;
 
 use super::catalog::{self, Fields, Table};
 use super::events::{self, Subject};
-use super::opening;
 use super::row_locks::RowLocks;
 use super::tx::{Context, Scratch, Tx};
 use super::writer::{Request, Writer};
 use super::{Conn, Operation, Store};
+use super::{folder, opening};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 
@@ -65,11 +65,11 @@ impl Store {
     pub async fn save(&self, name: &str) -> Result<Savepoint, Fault> {
         self.write(Context::engine(), RowLocks::none(), Announce(name.to_owned())).await?;
         let folder = self.shared.config.data_dir.join(FOLDER);
-        opening::make_folder(&folder).map_err(Fault::internal)?;
+        folder::make_folder(&folder).map_err(Fault::internal)?;
         let (file, draft) = (self.savepoint_file(name), folder.join(format!("{name}.draft")));
         std::fs::remove_file(&draft).or_else(absent_is_fine).map_err(Fault::internal)?;
-        opening::private_file(&draft).map_err(Fault::internal)?;
-        let mut conn = opening::connection(&opening::database(&self.shared.config)).connect().await?;
+        folder::private_file(&draft).map_err(Fault::internal)?;
+        let mut conn = opening::connection(&folder::database(&self.shared.config)).connect().await?;
         sqlx::query("VACUUM INTO $1").bind(draft.to_string_lossy().into_owned()).execute(&mut conn).await?;
         conn.close().await?;
         std::fs::rename(&draft, &file).map_err(Fault::internal)?;
@@ -138,7 +138,7 @@ impl Store {
     pub async fn contents(&self, savepoint: Option<&str>) -> Result<Vec<Contents>, Fault> {
         let file = match savepoint {
             Some(name) => self.savepoint_file(name),
-            None => opening::database(&self.shared.config),
+            None => folder::database(&self.shared.config),
         };
         let mut conn = opening::connection(&file).read_only(true).connect().await?;
         sqlx::query("BEGIN").execute(&mut conn).await?;

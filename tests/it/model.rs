@@ -205,18 +205,15 @@ impl Daemon {
     /// What is answered under a client token is new, or the same as before.
     fn remember_once(&mut self, step: repeats::Step, world: &World, answer: &Answer) {
         let Some(nth) = world.made_by(step) else { return };
-        let known = match step {
-            repeats::Step::CreateDisk { .. } => {
-                let id = text(&answer.body, "/DiskId");
-                if nth == self.disks.len() {
-                    self.disks.push(id.clone());
-                }
-                (self.disk(nth), id)
+        let known = if matches!(step, repeats::Step::CreateDisk { .. }) {
+            let id = text(&answer.body, "/DiskId");
+            if nth == self.disks.len() {
+                self.disks.push(id.clone());
             }
-            _ => {
-                let id = text(&answer.body, "/SnapshotId");
-                (self.snapshots.entry(nth).or_insert_with(|| id.clone()).clone(), id)
-            }
+            (self.disk(nth), id)
+        } else {
+            let id = text(&answer.body, "/SnapshotId");
+            (self.snapshots.entry(nth).or_insert_with(|| id.clone()).clone(), id)
         };
         assert_eq!(known.0, known.1, "{step:?}");
     }

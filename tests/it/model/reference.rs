@@ -69,7 +69,6 @@ pub enum Origin {
 }
 
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a snapshot")]
 pub struct Snapshot {
     pub is_there: bool,
     /// It was there at the end of some move, so that its id is known.

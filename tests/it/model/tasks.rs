@@ -60,9 +60,8 @@ impl World {
         }
     }
 
-    fn begin_task(&mut self, work: Work) -> Outcome {
+    fn begin_task(&mut self, work: Work) {
         self.tasks.push(Task { work, status: "Processing", until: Some(self.now + TASK) });
-        Ok(())
     }
 
     fn is_at_work(&self, is_it: impl Fn(Work) -> bool) -> bool {
@@ -104,7 +103,8 @@ impl World {
         }
         let snapshot = &mut self.snapshots[nth];
         (snapshot.days, snapshot.expire) = (days, until);
-        self.begin_task(Work::Archive(nth))
+        self.begin_task(Work::Archive(nth));
+        Ok(())
     }
 
     fn export(&mut self, nth: Nth) -> Outcome {
@@ -118,7 +118,11 @@ impl World {
         if snapshot.status != "accomplished" {
             return Err("SNAPSHOT_CREATE_NOT_FINISHED");
         }
-        if snapshot.is_archived { Err("ExportSnapshotFailed") } else { self.begin_task(Work::Export(nth)) }
+        if snapshot.is_archived {
+            return Err("ExportSnapshotFailed");
+        }
+        self.begin_task(Work::Export(nth));
+        Ok(())
     }
 
     fn modify_spec(&mut self, nth: Nth, level: usize) -> Outcome {
@@ -147,7 +151,8 @@ impl World {
         if level == disk.level {
             return Err("NoChangeInDiskCategoryAndPerformanceLevel");
         }
-        self.begin_task(Work::ModifySpec { disk: nth, level })
+        self.begin_task(Work::ModifySpec { disk: nth, level });
+        Ok(())
     }
 
     fn cancel_task(&mut self, nth: Nth) -> Outcome {

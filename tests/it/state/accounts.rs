@@ -22,7 +22,7 @@ async fn an_account_is_made_survives_a_restart_and_goes_with_all_that_it_owns() 
     assert_eq!(list[2]["id"], THIRD, "{list}");
     let standing = format!("/accounts/{THIRD}/standing");
     app.moved("PUT", &standing, json!({"in_arrears": true})).await;
-    app.call_as(THIRD_KEY, "CreateDisk", &params).await.refused(403, "InvalidAccountStatus.NotEnoughBalance");
+    app.call_as(THIRD_KEY, "CreateDisk", &params).await.refused(400, "InvalidAccountStatus.NotEnoughBalance");
     app.moved("PUT", &standing, json!({"in_arrears": false})).await;
     app.call_as(THIRD_KEY, "CreateDisk", &params).await.accepted();
     app.moved("POST", "/savepoints", json!({"name": "with"})).await;
