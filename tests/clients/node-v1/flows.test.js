@@ -174,7 +174,9 @@ test('errors', async () => {
 test('sts', async () => {
   const temporary = { key: 'STS.testid', secret: 'stssecret' };
   await new Ecs({ ...temporary, token: 'ststoken' }).call('DescribeSnapshots');
-  await new Ecs(temporary).refused('InvalidSecurityToken.MismatchWithAccessKey', 'DescribeSnapshots');
+  await new Ecs(temporary).refused('MissingSecurityToken', 'DescribeSnapshots');
+  const another = new Ecs({ ...temporary, token: 'another' });
+  await another.refused('InvalidSecurityToken.MismatchWithAccessKey', 'DescribeSnapshots');
 });
 
 test('https', async () => {
