@@ -25,6 +25,7 @@ const CONNECTIONS: [usize; 4] = [1, 8, 64, 256];
 /// Far more than there is work for.
 const OVERLOAD: usize = 1_000;
 const STARTS: usize = 5;
+const HEAD: &str = "| call | connections | requests/s | p50 µs | p99 µs | errors | × bare axum | × raw |\n|---|---|---|---|---|---|---|---|";
 /// Calls of one measurement, and the time after which it stops all the same.
 const CALLS: usize = 20_000;
 const LONGEST: Duration = Duration::from_secs(8);
@@ -66,9 +67,7 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
         "one operation a commit: p50 {:.0} µs a delete, {:.0} µs a create\n",
         raw.delete_alone_micros, raw.create_alone_micros
     );
-    println!(
-        "| call | connections | requests/s | p50 µs | p99 µs | errors | × bare axum | × raw |\n|---|---|---|---|---|---|---|---|"
-    );
+    println!("{HEAD}");
     let data = folder.path().join("daemon");
     let mut daemon = Daemon::start(&data);
     daemon.stop();
@@ -105,13 +104,15 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
             show("DeleteSnapshot", connections, &outcome, bare[i], Some(raw.delete));
         }
     }
+    println!("\nresident memory after the load: {} MB", daemon.resident_mb());
     if is_wanted("overload") {
+        println!("\n{HEAD}");
         let creates = load::creates(CALLS, &ids.disks);
         let outcome = runtime.block_on(creates.run(daemon.address(), OVERLOAD, LONGEST));
         show("CreateSnapshot under overload", OVERLOAD, &outcome, bare[bare.len() - 1], Some(raw.create));
     }
     println!(
-        "\nresident memory after the load: {} MB; user+system CPU of the daemon: {:.1} s",
+        "\nresident memory at the end: {} MB; user+system CPU of the daemon: {:.1} s",
         daemon.resident_mb(),
         daemon.cpu_seconds()
     );
