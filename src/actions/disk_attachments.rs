@@ -171,7 +171,7 @@ impl AttachDisk {
         let busy =
             || fault("IncorrectDiskStatus").with("The current status of the disk does not support this operation.");
         // A reset goes on under an unchanged status; its timer is the disk's only one.
-        if found.is_held_exclusively() {
+        if found.holds.is_held_exclusively() {
             return Err(busy());
         }
         let may_join = is_multi && disk.status == "In_use" && found.attachments < MOST_ATTACHMENTS;
@@ -269,7 +269,7 @@ impl Action for DetachDisk {
         if found.disk.is_system() && instance.status != "Stopped" {
             return Err(fault("IncorrectInstanceStatus"));
         }
-        if found.disk.status != "In_use" || found.is_held() {
+        if found.disk.status != "In_use" || found.holds.is_held() {
             return Err(fault("IncorrectDiskStatus"));
         }
         if !bool::from(found.disk.portable) {

@@ -52,7 +52,7 @@ impl Action for ReInitDisk {
         let Some(found) = disks::find(tx, &self.disk_id).await? else {
             return Err(fault("InvalidDiskId.NotFound"));
         };
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }
         may_be_reinitialised(&found)?;

@@ -102,7 +102,7 @@ impl ResizeDisk {
         if changes::spec_tasks(tx, disk).await?.processing_of_disk > 0 {
             return Err(fault("LastOrderProcessing"));
         }
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }
         match disk.status.as_str() {
@@ -255,7 +255,7 @@ impl ModifyDiskChargeType {
         if disk.status != "In_use" {
             return Err(fault("IncorrectDiskStatus"));
         }
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }
         if history.charge_type_changed_at.is_some_and(|changed| tx.now.since(changed) < CHARGE_COOLING_MS) {

@@ -142,7 +142,7 @@ impl Action for DeleteDisk {
 }
 
 fn may_be_deleted(found: &Examined) -> Result<(), Fault> {
-    if found.is_held() {
+    if found.holds.is_held() {
         return Err(fault("Operation.Conflict"));
     }
     match found.disk.status.as_str() {
@@ -167,7 +167,7 @@ pub async fn release(tx: &mut Tx<'_>, disk: &Disk) -> Result<(), Fault> {
     }
     for snapshot in leaving {
         let Some(found) = snapshots::find_for_engine(tx, &snapshot.snapshot_id).await? else { continue };
-        if found.is_held() || found.is_locked() || found.is_used_by_image() || found.is_used_by_disk() {
+        if found.holds.is_held() || found.is_locked() || found.is_used_by_image() || found.is_used_by_disk() {
             continue;
         }
         if !snapshots::delete(tx, &found, "disk released").await? {

@@ -139,7 +139,7 @@ fn may_be_copied(tx: &Tx<'_>, found: &Examined, region: &Region) -> Result<(), F
     if image.account_id != tx.account_id() && image.region_id != region.id {
         return Err(fault("OperationDenied.SameRegionOnly"));
     }
-    if found.is_held_exclusively() {
+    if found.holds.is_held_exclusively() {
         return Err(fault("Operation.Conflict"));
     }
     if image.is_copying() {
@@ -155,7 +155,7 @@ async fn check_snapshots(tx: &mut Tx<'_>, mappings: &[Mapping]) -> Result<(), Fa
         let Some(found) = snapshots::find_for_engine(tx, snapshot_id).await? else {
             return Err(fault("InvalidSnapshotId.NotFound"));
         };
-        if found.is_held_exclusively() {
+        if found.holds.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
         check_age(&found.snapshot)?;
@@ -284,7 +284,7 @@ impl Action for CancelCopyImage {
             return Err(fault("IncorrectImageStatus"));
         }
         // As CancelTask has it: what an operator holds goes on.
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("CancelNotSupported"));
         }
         // Effect

@@ -74,7 +74,7 @@ impl Action for ModifyImageSharePermission {
             return Err(fault("Image.Public"));
         }
         let found = own(tx, &self.image_id).await?;
-        if found.is_held_exclusively() {
+        if found.holds.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
         let add = accounts(tx, &self.add_account).await?;

@@ -122,7 +122,7 @@ impl Action for DeleteImage {
         if found.is_being_copied() {
             return Err(fault("OperationDenied.ImageCopying"));
         }
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }
         if found.is_community() {

@@ -50,7 +50,7 @@ async fn find(tx: &mut Tx<'_>, instance_id: &str, unpaid: Option<&'static str>) 
     };
     check_unlocked(found.lock())?;
     unpaid.map_or(Ok(()), |code| check_paid(found.lock(), code))?;
-    if found.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found.instance) }
+    if found.holds.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found.instance) }
 }
 
 /// Starts an instance that is Stopped.
@@ -82,7 +82,7 @@ impl Action for StartInstance {
         if attached.first().is_none_or(|found| !found.disk.is_system()) {
             return Err(fault("InvalidInstance.NotFoundSystemDisk"));
         }
-        if attached.iter().any(Examined::is_held_exclusively) {
+        if attached.iter().any(|found| found.holds.is_held_exclusively()) {
             return Err(fault("Operation.Conflict"));
         }
         check_settled(&attached)?;
@@ -248,7 +248,7 @@ impl Action for DeleteInstance {
         let attached = disks::of_instance(tx, &self.instance_id).await?;
         let ids = attached.iter().map(|found| found.disk.disk_id.as_str());
         tx.lock_rows(&ids.fold(RowLocks::none(), |locks, id| locks.and(id, Mode::Exclusive)))?;
-        if attached.iter().any(Examined::is_held) {
+        if attached.iter().any(|found| found.holds.is_held()) {
             return Err(fault("Operation.Conflict"));
         }
         // Effect

@@ -104,7 +104,7 @@ impl Action for CopySnapshot {
         let Some(found) = snapshots::find(tx, &self.snapshot_id).await? else {
             return Err(fault("InvalidSnapshotId.NotFound"));
         };
-        if found.is_held_exclusively() {
+        if found.holds.is_held_exclusively() {
             return Err(fault("InvalidOperation.Conflict"));
         }
         let source = &found.snapshot;

@@ -148,7 +148,7 @@ async fn judge_members(tx: &mut Tx<'_>, snapshot_group_id: &str) -> Result<Vec<V
     let mut verdicts = Vec::with_capacity(ids.len());
     for id in ids {
         let Some(found) = snapshots::find(tx, id).await? else { continue };
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }
         let verdict = may_be_deleted(&found, false);

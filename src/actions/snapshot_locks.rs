@@ -137,7 +137,7 @@ async fn own_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Referenced, 
     let Some(found) = snapshots::find(tx, snapshot_id).await? else {
         return Err(fault("InvalidSnapshotId.NotFound"));
     };
-    if found.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found) }
+    if found.holds.is_held() { Err(fault("Operation.Conflict")) } else { Ok(found) }
 }
 
 /// Removes a lock within its cool-off period.

@@ -216,7 +216,7 @@ pub fn may_be_deleted(found: &Referenced, force: bool) -> Result<(), Fault> {
     if found.is_being_copied() || found.is_in_image_copy() || found.is_in_task(ARCHIVE) {
         return Err(fault("InvalidOperation.RelatedSnapshotNotFinished"));
     }
-    if found.is_held() {
+    if found.holds.is_held() {
         return Err(fault("Operation.Conflict"));
     }
     if found.is_locked() {
@@ -277,7 +277,7 @@ impl Action for ModifySnapshotAttribute {
         let Some(found) = snapshots::find(tx, &self.snapshot_id).await? else {
             return Err(fault("InvalidSnapshotId.NotFound"));
         };
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }
         let mut snapshot = found.snapshot;

@@ -53,7 +53,7 @@ fn may_be_taken(tx: &Tx<'_>, disk: &Scheduled) -> Result<(), String> {
     if !bool::from(found.disk.enable_auto_snapshot) {
         return Err("EnableAutoSnapshot is off".to_owned());
     }
-    if found.is_held_exclusively() {
+    if found.holds.is_held_exclusively() {
         return Err("Operation.Conflict".to_owned());
     }
     let allowed = check_disk_state(tx, found).and_then(|()| check_unfinished(tx, found));

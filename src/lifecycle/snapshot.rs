@@ -52,7 +52,7 @@ pub async fn lock_changes(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Faul
 pub async fn expire(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Fault> {
     let Some(found) = snapshots::find_for_engine(tx, snapshot_id).await? else { return Ok(()) };
     let reason = match () {
-        () if found.is_held() => Some("held by a task"),
+        () if found.holds.is_held() => Some("held by a task"),
         () if found.is_locked() => Some("locked"),
         () if found.is_used_by_image() => Some("used by an image"),
         () if found.is_used_by_disk() => Some("used by a disk"),

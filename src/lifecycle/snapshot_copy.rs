@@ -20,7 +20,7 @@ pub async fn start(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<(), Fault> {
         Some(other) if other.finish_time > tx.now => Some(other.finish_time),
         _ if source.status == "progressing" && source.finish_time > tx.now => Some(source.finish_time),
         Some(_) => Some(later),
-        None if source.status == "progressing" || found.is_held_exclusively() => Some(later),
+        None if source.status == "progressing" || found.holds.is_held_exclusively() => Some(later),
         None => None,
     };
     if let Some(again) = again {

@@ -6,12 +6,12 @@ use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
 use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::row_locks::{Holds, held};
 use super::tombstones::bury;
 use super::tx::Tx;
 use super::{Flag, snapshots};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::{held_at_all, held_exclusively};
 
 /// The account of the public base images.
 pub const SYSTEM: &str = "system";
@@ -86,23 +86,11 @@ pub struct Examined {
     pub shares: i64,
     is_community: i64,
     source_of_copy: i64,
-    held: i64,
-    held_exclusively: i64,
+    #[sqlx(flatten)]
+    pub holds: Holds,
 }
 
 impl Examined {
-    /// A task or an operator holds it, in whatever mode.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held != 0
-    }
-
-    /// A task or an operator holds it so that nothing may be made from it.
-    #[must_use]
-    pub fn is_held_exclusively(&self) -> bool {
-        self.held_exclusively != 0
-    }
-
     /// Its owner published it for everybody.
     #[must_use]
     pub fn is_community(&self) -> bool {
@@ -151,10 +139,8 @@ pub async fn find(tx: &mut Tx<'_>, image_id: &str) -> Result<Option<Examined>, F
                  AS is_community,
              EXISTS (SELECT 1 FROM image_copies c JOIN row_locks l ON l.holder = c.image_id
                      WHERE c.source_image_id = images.image_id AND l.resource_id = images.image_id) AS source_of_copy, ",
-        held_at_all!("images.image_id"),
-        " AS held, ",
-        held_exclusively!("images.image_id"),
-        " AS held_exclusively FROM images
+        held!("images.image_id"),
+        " FROM images
          WHERE image_id = $1 AND (account_id = 'system' OR ($3 IS NULL OR region_id = $3) AND (account_id = $2
              OR EXISTS (SELECT 1 FROM image_shares s WHERE s.image_id = images.image_id AND s.account_id IN ($2, '*'))))"
     ))

@@ -5,11 +5,12 @@ use sqlx::FromRow;
 use super::Flag;
 use super::events::{Subject, effect, event};
 use super::filter::{Cursor, Listed, Source};
+use super::row_locks::{Holds, held};
 use super::tombstones::bury;
 use super::tx::Tx;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::{held_at_all, strictest_lock};
+use crate::strictest_lock;
 
 /// An instance as stored.
 #[derive(Clone, Debug, FromRow)]
@@ -58,16 +59,12 @@ impl Listed for Instance {
 pub struct Examined {
     #[sqlx(flatten)]
     pub instance: Instance,
-    held: i64,
+    #[sqlx(flatten)]
+    pub holds: Holds,
     lock: Option<String>,
 }
 
 impl Examined {
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held != 0
-    }
-
     /// The reason of the strictest operation lock that forbids anything.
     #[must_use]
     pub fn lock(&self) -> Option<&str> {
@@ -86,8 +83,8 @@ pub async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Option<Examined>
     let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
     let found = sqlx::query_as(concat!(
         "SELECT instances.*, ",
-        held_at_all!("instances.instance_id"),
-        " AS held, ",
+        held!("instances.instance_id"),
+        ", ",
         strictest_lock!("o.instance_id = instances.instance_id"),
         " AS lock FROM instances WHERE instance_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
     ))

@@ -194,27 +194,42 @@ impl Drop for Guard {
     }
 }
 
-/// A condition for the first statement of an operation: 1 when a stored lock forbids an exclusive hold on `id`.
-///
-/// `id` is an SQL expression, never input.
-#[macro_export]
-macro_rules! held_at_all {
-    ($id:literal) => {
-        concat!("EXISTS (SELECT 1 FROM row_locks WHERE row_locks.resource_id = ", $id, ")")
-    };
+/// The stored locks of a row, as the first statement of an operation reads them by [`held!`].
+#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+pub struct Holds {
+    held: i64,
+    held_exclusively: i64,
 }
 
-/// As `held_at_all!`, for a shared hold: only an exclusive lock forbids it.
-#[macro_export]
-macro_rules! held_exclusively {
+impl Holds {
+    /// A task or an operator holds it, in whatever mode: it may not be changed.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        self.held != 0
+    }
+
+    /// A task or an operator holds it exclusively: nothing may be made from it either.
+    #[must_use]
+    pub fn is_held_exclusively(self) -> bool {
+        self.held_exclusively != 0
+    }
+}
+
+/// The two columns of [`Holds`] for the row `id`.
+///
+/// `id` is an SQL expression, never input.
+macro_rules! held {
     ($id:literal) => {
         concat!(
             "EXISTS (SELECT 1 FROM row_locks WHERE row_locks.resource_id = ",
             $id,
-            " AND row_locks.mode = 'exclusive')"
+            ") AS held, EXISTS (SELECT 1 FROM row_locks WHERE row_locks.resource_id = ",
+            $id,
+            " AND row_locks.mode = 'exclusive') AS held_exclusively"
         )
     };
 }
+pub(crate) use held;
 
 /// Whether a stored lock forbids to hold any of these rows in the mode asked for.
 ///

@@ -7,12 +7,12 @@ use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
 use super::filter::{Cursor, Listed, Source};
+use super::row_locks::held;
 use super::tombstones::bury;
 use super::tx::Tx;
 use super::{Flag, timers};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::{held_at_all, held_exclusively};
 pub use counts::{Counted, count};
 pub use referenced::Referenced;
 use timers::TimerKind;
@@ -122,10 +122,8 @@ macro_rules! examine {
                      AS lock_expired_time,
                  EXISTS (SELECT 1 FROM row_locks l JOIN image_copies c ON c.image_id = l.holder
                      WHERE l.resource_id = snapshots.snapshot_id) AS in_image_copy, ",
-            held_at_all!("snapshots.snapshot_id"),
-            " AS held, ",
-            held_exclusively!("snapshots.snapshot_id"),
-            " AS held_exclusively FROM snapshots WHERE ",
+            held!("snapshots.snapshot_id"),
+            " FROM snapshots WHERE ",
             $condition
         )
     };

@@ -152,7 +152,7 @@ async fn stopped_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Instance
         return Err(fault("InvalidInstanceId.NotFound"));
     };
     check_unlocked_and_paid(found.lock())?;
-    if found.is_held() {
+    if found.holds.is_held() {
         return Err(fault("Operation.Conflict"));
     }
     match found.instance.status.as_str() {
@@ -169,7 +169,7 @@ async fn may_be_replaced(tx: &mut Tx<'_>, old: &Examined) -> Result<(), Fault> {
     if changes::spec_tasks(tx, &old.disk).await?.processing_of_disk > 0 {
         return Err(fault("InvalidSystemDiskStatus.IsTransfering"));
     }
-    if old.is_held() {
+    if old.holds.is_held() {
         return Err(fault("Operation.Conflict"));
     }
     if old.disk.status != "In_use" {
@@ -189,7 +189,7 @@ async fn convertible(tx: &mut Tx<'_>, disk_id: &str, instance: &Instance, old: &
     let Some(found) = disks::find(tx, disk_id).await? else {
         return Err(fault("InvalidDiskId.NotFound"));
     };
-    if found.is_held() {
+    if found.holds.is_held() {
         return Err(fault("Operation.Conflict"));
     }
     let disk = found.disk;

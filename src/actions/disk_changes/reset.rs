@@ -134,12 +134,12 @@ async fn resettable(tx: &mut Tx<'_>, disk_id: &str, snapshot_id: &str) -> Result
     if found.disk.is_ephemeral() {
         return Err(fault("DiskCategory.OperationNotSupported"));
     }
-    if found.is_held() {
+    if found.holds.is_held() {
         let by_itself = row_locks::is_held_by(tx, disk_id, disk_id).await?;
         let is_resetting = by_itself && found.disk.status != "ReIniting";
         return Err(fault(if is_resetting { "InvalidOperation.DiskResetInProgress" } else { "Operation.Conflict" }));
     }
-    if source.is_held_exclusively() {
+    if source.holds.is_held_exclusively() {
         return Err(fault("Operation.Conflict"));
     }
     // Documented: a copy does not roll back the disk that its original was taken of.

@@ -148,7 +148,7 @@ async fn may_be_modified(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault>
     if known.processing_of_disk > 0 {
         return Err(fault("IncorrectDiskStatus"));
     }
-    if found.is_held() {
+    if found.holds.is_held() {
         return Err(fault("Operation.Conflict"));
     }
     if !matches!(disk.status.as_str(), "In_use" | "Available") {

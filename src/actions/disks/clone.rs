@@ -141,7 +141,7 @@ impl CloneDisks {
         if found.disk.is_regional() != (self.disk_category == REGIONAL) {
             return Err(fault("InvalidDiskCategory.ValueNotSupported"));
         }
-        if found.is_held_exclusively() {
+        if found.holds.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
         if !matches!(found.disk.status.as_str(), "In_use" | "Available") {

@@ -354,7 +354,7 @@ pub async fn usable_source(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Referen
     let Some(found) = snapshots::find(tx, snapshot_id).await? else {
         return Err(fault("InvalidSnapshotId.NotFound"));
     };
-    if found.is_held_exclusively() {
+    if found.holds.is_held_exclusively() {
         return Err(fault("Operation.Conflict"));
     }
     if found.snapshot.is_archived() {

@@ -65,7 +65,7 @@ impl Action for ModifyImageAttribute {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         // Checks
         let found = own(tx, &self.image_id).await?;
-        if found.is_held_exclusively() {
+        if found.holds.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
         let status = self.status_of(&found)?;

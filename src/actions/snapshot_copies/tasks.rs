@@ -65,7 +65,7 @@ impl Action for ModifySnapshotCategory {
         if found.is_in_task(ARCHIVE) {
             return Err(fault("InvalidStatus.SnapshotInArchive"));
         }
-        if found.is_held() {
+        if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }
         may_be_archived(tx, &found.snapshot)?;
@@ -165,7 +165,7 @@ impl Action for ExportSnapshot {
         if found.is_in_task(EXPORT) {
             return Err(fault("SNAPSHOT_IS_EXPORTING"));
         }
-        if found.is_held_exclusively() {
+        if found.holds.is_held_exclusively() {
             return Err(fault("Operation.Conflict"));
         }
         let snapshot = &found.snapshot;

@@ -18,7 +18,7 @@ pub fn not_found(disk_id: &str) -> &'static str {
 /// # Errors
 /// `IncorrectDiskStatus.Transferring` where it is becoming one of another kind, else `Operation.Conflict`.
 pub async fn check_free(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
-    if !found.is_held_exclusively() {
+    if !found.holds.is_held_exclusively() {
         return Ok(());
     }
     let is_transferring = changes::spec_tasks(tx, &found.disk).await?.processing_of_disk > 0;

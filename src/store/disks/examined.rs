@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use super::Disk;
 use crate::faults::Fault;
 use crate::store::Flag;
+use crate::store::row_locks::Holds;
 use crate::store::tx::Tx;
 
 /// A disk with what an action must know before it changes it.
@@ -20,26 +21,14 @@ pub struct Examined {
     pub attachments: i64,
     pub manual_snapshots: i64,
     pub unfinished_snapshots: i64,
-    held: i64,
-    held_exclusively: i64,
+    #[sqlx(flatten)]
+    pub holds: Holds,
     lock: Option<String>,
     unstarted: i64,
     encrypted_copies: i64,
 }
 
 impl Examined {
-    /// A task or an operator holds it, in whatever mode.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held != 0
-    }
-
-    /// A task or an operator holds it exclusively.
-    #[must_use]
-    pub fn is_held_exclusively(&self) -> bool {
-        self.held_exclusively != 0
-    }
-
     /// The reason of the strictest operation lock that forbids anything, of the instances that have it.
     #[must_use]
     pub fn lock(&self) -> Option<&str> {
@@ -73,11 +62,8 @@ macro_rules! examine {
                      AND s.source_snapshot_id = '') AS manual_snapshots,
                  (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.status = 'progressing'
                      AND s.source_snapshot_id = '') AS unfinished_snapshots, ",
-            $crate::held_at_all!("disks.disk_id"),
-            " AS held, ",
-            $crate::held_exclusively!("disks.disk_id"),
-            " AS held_exclusively,
-                 ",
+            $crate::store::row_locks::held!("disks.disk_id"),
+            ", ",
             $crate::strictest_lock!(
                 "o.instance_id IN (SELECT a.instance_id FROM disk_attachments a WHERE a.disk_id = disks.disk_id)"
             ),

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::Snapshot;
 use crate::clock::Timestamp;
+use crate::store::row_locks::Holds;
 
 /// A snapshot with what stands in the way of changing it.
 #[derive(Clone, Debug, FromRow)]
@@ -12,8 +13,8 @@ pub struct Referenced {
     pub snapshot: Snapshot,
     used_by_image: i64,
     used_by_disk: i64,
-    held: i64,
-    held_exclusively: i64,
+    #[sqlx(flatten)]
+    pub holds: Holds,
     pub(super) tagged: i64,
     copied: i64,
     in_image_copy: i64,
@@ -34,18 +35,6 @@ impl Referenced {
     #[must_use]
     pub fn is_used_by_disk(&self) -> bool {
         self.used_by_disk != 0
-    }
-
-    /// A task or an operator holds it, in whatever mode.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.held != 0
-    }
-
-    /// A task or an operator holds it so that nothing may be made from it.
-    #[must_use]
-    pub fn is_held_exclusively(&self) -> bool {
-        self.held_exclusively != 0
     }
 
     /// An image that maps it is being copied.

@@ -118,7 +118,7 @@ async fn finished_snapshot(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Snapsho
     let Some(found) = snapshots::find(tx, snapshot_id).await? else {
         return Err(fault("InvalidSnapshotId.NotFound"));
     };
-    if found.is_held_exclusively() {
+    if found.holds.is_held_exclusively() {
         return Err(fault("Operation.Conflict"));
     }
     let snapshot = found.snapshot;
