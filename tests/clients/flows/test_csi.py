@@ -14,8 +14,8 @@ from support.dialects import REGION, Refused, tags
 OWN = tags(createdby="alibabacloud-csi-plugin", force_delete_snapshot_k8s_aliyun_com="true", ack_aliyun_com="c1")
 # For these the driver tries the next of the categories that the storage class has.
 NEXT_CATEGORY = """InvalidDataDiskCategory.NotSupported InvalidDataDiskCategory.ValueNotSupported
-    InvalidDiskSize.NotSupported InvalidDataDiskSize.ValueNotSupported OperationDenied.PerformanceLevelNotMatch InvalidPerformanceLevel.Malformed
-    InvalidProvisionedIops.LimitExceed""".split()
+    InvalidDiskSize.NotSupported InvalidDataDiskSize.ValueNotSupported OperationDenied.PerformanceLevelNotMatch
+    InvalidPerformanceLevel.Malformed InvalidProvisionedIops.LimitExceed""".split()
 MINE = tags(ack_aliyun_com="c1")
 
 
