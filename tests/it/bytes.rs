@@ -1,4 +1,4 @@
-//! What passes over the socket, byte by byte: heads, framing, kept connections and spellings; never what an action does.
+//! What passes over the socket, byte by byte: heads, framing, connections, spellings; never what an action does.
 
 use std::fmt::Write as _;
 
@@ -325,6 +325,7 @@ fn every_spelling_of_a_value_is_that_value() {
     let running = started();
     let mut kept = running.daemon.connect();
     let cases = [
+        ("快照", ["快照", "%E5%BF%AB照", "快%e7%85%a7"]),
         ("two words", ["two%20words", "two+words", "%74wo%20words"]),
         ("a+b plus", ["a%2Bb%20plus", "a%2bb+plus", "a%2Bb%20%70lus"]),
         ("star * tilde ~", ["star%20%2A%20tilde%20~", "star+*+tilde+%7E", "star%20%2a%20tilde%20%7e"]),

@@ -10,7 +10,7 @@ import jmespath
 import pytest
 
 from support.daemon import wait_until
-from support.dialects import REGION
+from support.dialects import REGION, instant
 
 
 def waited(sdk, action, parameters, expression, to):
@@ -60,6 +60,7 @@ def test_a_waiter_sees_status_and_progress_as_text(sdk, scene):
     ids = {"SnapshotIds": json.dumps([snapshot])}
     waited(sdk, "DescribeSnapshots", ids, "Snapshots.Snapshot[0].Status", "accomplished")
     waited(sdk, "DescribeSnapshots", ids, "Snapshots.Snapshot[0].Progress", "100%")
+    instant(*sdk.snapshots(snapshot))  # what scripts around the CLI give to `date -d`
     disk = sdk.call("CreateDisk", {"ZoneId": scene["zone"], "Size": 40, "DiskCategory": "cloud_essd"})["DiskId"]
     waited(sdk, "DescribeDisks", {"DiskIds": json.dumps([disk])}, "Disks.Disk[0].Status", "Available")
 

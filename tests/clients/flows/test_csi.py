@@ -6,10 +6,9 @@ ModifyDiskAttribute.
 """
 
 import json
-from datetime import datetime
 
 from support.daemon import wait_until
-from support.dialects import REGION, Refused, tags
+from support.dialects import REGION, Refused, instant, tags
 
 OWN = tags(createdby="alibabacloud-csi-plugin", force_delete_snapshot_k8s_aliyun_com="true", ack_aliyun_com="c1")
 # For these the driver tries the next of the categories that the storage class has.
@@ -17,10 +16,6 @@ NEXT_CATEGORY = """InvalidDataDiskCategory.NotSupported InvalidDataDiskCategory.
     InvalidDiskSize.NotSupported InvalidDataDiskSize.ValueNotSupported OperationDenied.PerformanceLevelNotMatch
     InvalidPerformanceLevel.Malformed InvalidProvisionedIops.LimitExceed""".split()
 MINE = tags(ack_aliyun_com="c1")
-
-
-def instant(row):
-    return datetime.strptime(row["CreationTime"], "%Y-%m-%dT%H:%M:%SZ")
 
 
 def batched(sdk, *ids):

@@ -5,7 +5,7 @@ table_alicloud_ecs_auto_snapshot_policy.go of turbot/steampipe-plugin-alicloud, 
 that paged by number. The key's account it asks of another product, STS, which snapshotd has not.
 """
 
-from support.dialects import REGION, tags
+from support.dialects import REGION, instant, tags
 
 COLUMNS = """SnapshotId SnapshotType SnapshotSN Status CreationTime LastModifiedTime Description Encrypted InstantAccess
     ProductCode Progress RemainTime SourceDiskId SourceDiskSize SourceDiskType Usage""".split()
@@ -50,6 +50,7 @@ def test_the_table_of_snapshots_is_the_same_by_tokens_and_by_pages(sdk, scene):
     assert rows == by_token(sdk, "DescribeSnapshots", 20), "a LIMIT of the statement"
     for row in rows:
         assert [name for name in COLUMNS if name not in row] == []
+        instant(row)  # a column of the type TIMESTAMP
         assert {tag["TagKey"]: tag["TagValue"] for tag in row["Tags"]["Tag"]} == {"n": row["SnapshotName"][4:]}
     (one,) = sdk.listed("DescribeSnapshots", {"SnapshotName": "row-7"})
     assert one == next(row for row in rows if row["SnapshotName"] == "row-7")

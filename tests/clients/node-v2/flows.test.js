@@ -31,6 +31,7 @@ test('lifecycle', async () => {
     [seen.progress, seen.snapshotName, seen.retentionDays, seen.sourceDiskId, seen.sourceDiskSize, seen.usage],
     ['100%', 'nightly', 7, diskId, '40', 'none'],
   );
+  assert.match(seen.creationTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 
   const { imageId } = await call('CreateImage', {
     imageName: 'with-data',
@@ -156,6 +157,7 @@ test('paging', async () => {
     const page = await call('DescribeDisks', { pageNumber, pageSize: 100 });
     byNumber.push(...page.disks.disk.map((each) => each.diskId));
     total = page.totalCount;
+    assert.equal(typeof total, 'number');
   }
   const byToken = [];
   for (let nextToken; nextToken !== ''; ) {

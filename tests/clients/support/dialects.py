@@ -23,6 +23,11 @@ VERSION = "2014-05-26"
 FORM = "application/x-www-form-urlencoded"
 
 
+def instant(row):
+    """When it was made; scripts and tools parse just this form."""
+    return datetime.strptime(row["CreationTime"], "%Y-%m-%dT%H:%M:%SZ")
+
+
 class Refused(Exception):
     """An answer that is an error, in the words that tools look at."""
 
