@@ -157,7 +157,6 @@ test('paging', async () => {
     const page = await call('DescribeDisks', { pageNumber, pageSize: 100 });
     byNumber.push(...page.disks.disk.map((each) => each.diskId));
     total = page.totalCount;
-    assert.equal(typeof total, 'number');
   }
   const byToken = [];
   for (let nextToken; nextToken !== ''; ) {
