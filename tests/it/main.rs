@@ -5,6 +5,7 @@
 
 mod admin;
 mod auto_snapshot_policies;
+mod bytes;
 mod clock;
 mod coverage;
 mod crash;

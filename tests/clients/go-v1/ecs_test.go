@@ -22,6 +22,9 @@ const region = "cn-hangzhou"
 
 var requestID = regexp.MustCompile(`^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$`)
 
+// instant is how the moment of a creation is written.
+var instant = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
+
 // endpoint is the daemon's host and port; every request gets it as its Domain, and HTTP is the SDK's default.
 var endpoint = os.Getenv("SNAPSHOTD_TEST_ENDPOINT")
 

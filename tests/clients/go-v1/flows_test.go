@@ -33,6 +33,7 @@ func TestLifecycle(t *testing.T) {
 	same(t,
 		[]any{seen.Progress, seen.SnapshotName, seen.RetentionDays, seen.SourceDiskId, seen.SourceDiskSize, seen.Usage},
 		[]any{"100%", "nightly", 7, disk, "40", "none"})
+	same(t, instant.MatchString(seen.CreationTime), true)
 
 	making := ecs.CreateCreateImageRequest()
 	making.ImageName = "with-data"
@@ -215,6 +216,9 @@ func TestPaging(t *testing.T) {
 			byNumber = append(byNumber, each.DiskId)
 		}
 		total = page.TotalCount
+		// The SDK decodes text as well, and says nothing of a Code; its users who decode by themselves do not.
+		sent := page.GetHttpContentString()
+		same(t, []bool{strings.Contains(sent, `"TotalCount":3`), strings.Contains(sent, `"Code":`)}, []bool{true, false})
 	}
 	for token, more := "", true; more; more = token != "" {
 		request := ecs.CreateDescribeDisksRequest()

@@ -19,6 +19,9 @@ import (
 
 var requestID = regexp.MustCompile(`"RequestId":"[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}"`)
 
+// instant is how the moment of a creation is written.
+var instant = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
+
 // s and n make the pointers that the SDK's requests consist of.
 var (
 	s      = tea.String

@@ -27,6 +27,7 @@ func TestLifecycle(t *testing.T) {
 	same(t,
 		[]any{*seen.Progress, *seen.SnapshotName, *seen.RetentionDays, *seen.SourceDiskId, *seen.SourceDiskSize, *seen.Usage},
 		[]any{"100%", "nightly", 7, *disk, "40", "none"})
+	same(t, instant.MatchString(*seen.CreationTime), true)
 
 	image := done(c.CreateImage(&ecs.CreateImageRequest{
 		RegionId:  region,

@@ -24,6 +24,8 @@ class Ecs {
     const options = { method: 'POST', timeout: 30000, ...(this.agent && { agent: this.agent }) };
     const answer = await this.client.request(action, { RegionId: REGION, ...parameters }, options);
     assert.match(answer.RequestId, REQUEST_ID);
+    // The SDK itself takes a few values of Code for success.
+    assert(!('Code' in answer), JSON.stringify(answer));
     return answer;
   }
 

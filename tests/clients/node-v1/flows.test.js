@@ -30,6 +30,7 @@ test('lifecycle', async () => {
     [seen.Progress, seen.SnapshotName, seen.RetentionDays, seen.SourceDiskId, seen.SourceDiskSize, seen.Usage],
     ['100%', 'nightly', 7, DiskId, '40', 'none'],
   );
+  assert.match(seen.CreationTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 
   const { ImageId } = await ecs.call('CreateImage', {
     ImageName: 'with-data',
@@ -150,6 +151,7 @@ test('paging', async () => {
     const page = await ecs.call('DescribeDisks', { PageNumber, PageSize: 100 });
     byNumber.push(...page.Disks.Disk.map((each) => each.DiskId));
     total = page.TotalCount;
+    assert.equal(typeof total, 'number');
   }
   const byToken = [];
   for (let NextToken; NextToken !== ''; ) {

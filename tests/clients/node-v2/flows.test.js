@@ -31,6 +31,7 @@ test('lifecycle', async () => {
     [seen.progress, seen.snapshotName, seen.retentionDays, seen.sourceDiskId, seen.sourceDiskSize, seen.usage],
     ['100%', 'nightly', 7, diskId, '40', 'none'],
   );
+  assert.match(seen.creationTime, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
 
   const { imageId } = await call('CreateImage', {
     imageName: 'with-data',

@@ -35,6 +35,7 @@ class Ecs:
         """The parsed answer; a refusal is the SDK's ServerException."""
         answer = json.loads(self.client.do_action_with_exception(self.request(action, **parameters)))
         assert REQUEST_ID.fullmatch(answer["RequestId"])
+        assert "Code" not in answer, "some clients take it for a failure"
         return answer
 
     def refused(self, code, status, message, action, **parameters):

@@ -1,6 +1,7 @@
 """The life of a snapshot as the v1 SDK sees it, from the disk to the last refusal."""
 
 import json
+from datetime import datetime
 
 from support.daemon import wait_until
 
@@ -34,6 +35,7 @@ def test_a_snapshot_outlives_its_image_and_is_forced_away_from_under_its_disk(ec
     assert seen["Progress"] == "100%"
     assert (seen["SnapshotName"], seen["RetentionDays"], seen["Usage"]) == ("nightly", 7, "none")
     assert (seen["SourceDiskId"], seen["SourceDiskSize"], seen["SourceDiskType"]) == (disk, "40", "data")
+    datetime.strptime(seen["CreationTime"], "%Y-%m-%dT%H:%M:%SZ")
 
     mapping = [
         {"SnapshotId": system_snapshot, "DiskType": "system"},

@@ -1,6 +1,7 @@
 """The life of a snapshot as the v2 SDK sees it, from the disk to the last refusal."""
 
 import json
+from datetime import datetime
 
 from alibabacloud_ecs20140526 import models
 
@@ -52,6 +53,7 @@ def test_a_snapshot_outlives_its_image_and_is_forced_away_from_under_its_disk(ec
     assert seen.progress == "100%"
     assert (seen.snapshot_name, seen.retention_days, seen.usage) == ("nightly", 7, "none")
     assert (seen.source_disk_id, seen.source_disk_size, seen.source_disk_type) == (disk, "40", "data")
+    datetime.strptime(seen.creation_time, "%Y-%m-%dT%H:%M:%SZ")
 
     mapping = [
         models.CreateImageRequestDiskDeviceMapping(snapshot_id=system_snapshot, disk_type="system"),

@@ -1,0 +1,386 @@
+//! What passes over the socket, byte by byte: heads, framing, connections, spellings; never what an action does.
+
+use std::fmt::Write as _;
+
+use snapshotd::clock::Clock;
+
+use crate::support::daemon::{Connection, Daemon, Reply, furnish};
+use crate::support::judge;
+use crate::support::request::{HOST, Place, Request};
+
+const JSON: &str = "application/json;charset=utf-8";
+const XML: &str = "text/xml;charset=utf-8";
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";
+const DISK: &str = "d-bp1bytes000000000000";
+
+struct Running {
+    _folder: tempfile::TempDir,
+    daemon: Daemon,
+}
+
+/// A daemon with one free disk.
+fn started() -> Running {
+    let folder = tempfile::tempdir().expect("a folder");
+    furnish(folder.path(), &[DISK.to_owned()]);
+    let quiet = [("SNAPSHOTD_LOG__LEVEL", "off"), ("SNAPSHOTD_LIMITS__BODY_BYTES", "100000")];
+    let daemon = Daemon::start(folder.path(), &quiet);
+    Running { _folder: folder, daemon }
+}
+
+fn request(action: &str, params: &[(&str, &str)]) -> Request {
+    Request::new(action, params).set("Timestamp", &Clock::system().wall_now().to_seconds())
+}
+
+fn list() -> Request {
+    request("DescribeDisks", &[])
+}
+
+/// The text of a request: its line, Host, these further header lines, and the body with its length.
+fn wire(method: &str, target: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!("{method} {target} HTTP/1.1\r\nHost: {HOST}\r\n{headers}Content-Length: {length}\r\n\r\n{body}")
+}
+
+/// A signed request with all of it in the query.
+fn query(request: &Request) -> String {
+    wire("POST", &format!("/?{}", request.parts().0), "", "")
+}
+
+fn said(connection: &mut Connection, text: &str) -> Reply {
+    connection.send(text).expect("sent");
+    connection.reply().unwrap_or_else(|| panic!("no answer to {text:.300}"))
+}
+
+/// The values of a header of the answer.
+fn header<'a>(reply: &'a Reply, name: &str) -> Vec<&'a str> {
+    let pair = |line: &'a str| line.split_once(':').filter(|(key, _)| key.eq_ignore_ascii_case(name));
+    reply.head.lines().filter_map(pair).map(|(_, value)| value.trim()).collect()
+}
+
+#[track_caller]
+fn listed(reply: &Reply) {
+    assert_eq!((reply.status, header(reply, "content-type")), (200, vec![JSON]), "{}{}", reply.head, reply.text);
+    assert_eq!(reply.body()["TotalCount"], 1, "{}", reply.text);
+}
+
+#[track_caller]
+fn refused(reply: &Reply, status: u16, code: &str) {
+    let body = match header(reply, "content-type")[..] {
+        [JSON] => reply.body(),
+        [XML] => judge::xml(&reply.text, "Error").expect("the vendor's form"),
+        ref other => panic!("its type is {other:?}"),
+    };
+    assert_eq!((reply.status, &body["Code"]), (status, &code.into()), "{}", reply.text);
+    let mut names: Vec<&str> = body.as_object().expect("an object").keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["Code", "HostId", "Message", "Recommend", "RequestId"]);
+}
+
+#[test]
+fn an_answer_has_one_type_one_length_and_nothing_that_was_not_asked_for() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    let absent = "DescribeEverything";
+    let cases = [
+        (list(), 200, JSON),
+        (list().format("XML"), 200, XML),
+        (list().without("Format"), 200, XML),
+        (list().set("Action", absent), 404, JSON),
+        (list().set("Action", absent).format("XML"), 404, XML),
+    ];
+    for (request, status, kind) in cases {
+        for asking in ["", "Accept-Encoding: gzip, deflate, br\r\n", "Accept-Encoding: identity;q=1, *;q=0\r\n"] {
+            let target = format!("/?{}", request.clone().set("SignatureNonce", &snapshotd::ids::nonce()).parts().0);
+            let reply = said(&mut kept, &wire("POST", &target, asking, ""));
+            assert_eq!(reply.status, status, "{}", reply.text);
+            assert!(reply.head.starts_with("HTTP/1.1 "));
+            assert_eq!(header(&reply, "content-type"), [kind]);
+            assert_eq!(header(&reply, "content-length"), [reply.text.len().to_string()]);
+            assert_eq!(header(&reply, "date").len(), 1);
+            for never in ["content-encoding", "transfer-encoding", "set-cookie", "connection", "server", "location"] {
+                assert!(header(&reply, never).is_empty(), "{never} in {}", reply.head);
+            }
+            // Tools take a body with any of these for a failure.
+            let told = ["Code", "Message", "Success", "HostId"].map(|name| match kind {
+                JSON => reply.body().get(name).is_some(),
+                _ => reply.text.contains(&format!("<{name}>")),
+            });
+            assert_eq!(told, if status == 200 { [false; 4] } else { [true, true, false, true] });
+        }
+    }
+}
+
+#[test]
+fn a_body_may_come_in_chunks_that_cut_anywhere() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    for size in [1, 2, 7, 1_000] {
+        let (query, body, _) = list().place(Place::Form).parts();
+        assert_eq!(query, "");
+        let mut text = format!("POST / HTTP/1.1\r\nHost: {HOST}\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n");
+        for chunk in body.as_bytes().chunks(size) {
+            let chunk = std::str::from_utf8(chunk).expect("ASCII");
+            // Extensions and either case of the size are HTTP's.
+            let _ = write!(text, "{:X};name=\"value\"\r\n{chunk}\r\n", chunk.len());
+        }
+        text += "0\r\nX-Trailer: ignored\r\n\r\n";
+        listed(&said(&mut kept, &text));
+    }
+    let headers = format!("{FORM}Transfer-Encoding: CHUNKED\r\n");
+    let empty = format!("POST /?{} HTTP/1.1\r\nHost: {HOST}\r\n{headers}\r\n0\r\n\r\n", list().parts().0);
+    listed(&said(&mut kept, &empty));
+}
+
+#[test]
+fn the_case_of_header_names_and_of_the_form_type_does_not_matter() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    for kind in [
+        "content-type: application/x-www-form-urlencoded\r\n",
+        "CONTENT-TYPE:application/X-WWW-Form-URLEncoded;charset=UTF-8\r\n",
+        "Content-Type:   application/x-www-form-urlencoded ; charset=utf-8  \r\n",
+        "Content-Type: text/plain\r\n",
+        "",
+    ] {
+        listed(&said(&mut kept, &wire("POST", "/", kind, &list().place(Place::Form).parts().1)));
+    }
+    for change in [str::to_ascii_lowercase, str::to_ascii_uppercase] {
+        let (_, _, headers) = list().v3().parts();
+        let mut lines = String::new();
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
+            let _ = write!(lines, "{}: {value}\r\n", change(name));
+        }
+        listed(&said(&mut kept, &wire("POST", "/", &lines, "")));
+    }
+}
+
+#[test]
+fn a_connection_is_kept_through_answers_and_refusals_until_it_is_to_close() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    for _ in 0..50 {
+        listed(&said(&mut kept, &query(&list())));
+        refused(&said(&mut kept, &query(&list().signature("x"))), 400, "SignatureDoesNotMatch");
+        refused(&said(&mut kept, &wire("POST", "/nowhere", FORM, "A=%zz")), 404, "InvalidAction.NotFound");
+        refused(&said(&mut kept, &wire("POST", "/", FORM, "A=%zz")), 400, "MalformedRequest");
+    }
+    for asked in ["Connection: close\r\n", "CONNECTION: Close\r\n", "Connection: te, close\r\n"] {
+        let mut closing = running.daemon.connect();
+        let reply = said(&mut closing, &wire("POST", &format!("/?{}", list().parts().0), asked, ""));
+        listed(&reply);
+        assert_eq!(header(&reply, "connection"), ["close"]);
+        assert_eq!(closing.rest(), "", "{asked}");
+    }
+}
+
+#[test]
+fn http_1_0_is_answered_in_its_own_version_and_kept_only_if_it_asks() {
+    let running = started();
+    let one_0 = |headers: &str| format!("GET /?{} HTTP/1.0\r\n{headers}\r\n", list().method("GET").parts().0);
+    let mut once = running.daemon.connect();
+    let reply = said(&mut once, &one_0(""));
+    listed(&reply);
+    assert!(reply.head.starts_with("HTTP/1.0 200"), "{}", reply.head);
+    assert_eq!(once.rest(), "", "closed");
+
+    let mut kept = running.daemon.connect();
+    for _ in 0..3 {
+        let reply = said(&mut kept, &one_0(&format!("Host: {HOST}\r\nConnection: keep-alive\r\n")));
+        listed(&reply);
+        assert!(reply.head.starts_with("HTTP/1.0 200"), "{}", reply.head);
+        assert_eq!(header(&reply, "connection"), ["keep-alive"], "without it the client closes");
+    }
+    let (_, body, _) = list().place(Place::Form).parts();
+    let post = format!("POST / HTTP/1.0\r\n{FORM}Content-Length: {}\r\n\r\n{body}", body.len());
+    listed(&said(&mut kept, &post));
+    assert_eq!(kept.rest(), "");
+    // A client of 1.0 has no Host that an error could name.
+    let mut nameless = running.daemon.connect();
+    refused(&said(&mut nameless, "GET / HTTP/1.0\r\n\r\n"), 400, "MissingParameter");
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order_whatever_becomes_of_each() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    let get = format!("GET /?{} HTTP/1.1\r\nHost: {HOST}\r\n\r\n", list().method("GET").parts().0);
+    let form = wire("POST", "/", FORM, &list().place(Place::Form).parts().1);
+    let (_, body, _) = list().place(Place::Form).parts();
+    let chunked = format!(
+        "POST / HTTP/1.1\r\nHost: {HOST}\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        body.len()
+    );
+    let wrong = query(&list().signature("x"));
+    let nowhere = wire("DELETE", "/nowhere", "", "body");
+    // Empty lines before a request are skipped, as HTTP wants it.
+    kept.send(&format!("{get}{form}{wrong}\r\n{chunked}{nowhere}{form_again}", form_again = query(&list())))
+        .expect("sent");
+    let mut next = || kept.reply().expect("an answer");
+    listed(&next());
+    listed(&next());
+    refused(&next(), 400, "SignatureDoesNotMatch");
+    listed(&next());
+    refused(&next(), 403, "UnsupportedHTTPMethod");
+    listed(&next());
+}
+
+#[test]
+fn a_client_that_expects_100_is_told_to_go_on_or_why_not() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    for _ in 0..2 {
+        let (_, body, _) = list().place(Place::Form).parts();
+        let length = body.len();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {HOST}\r\n{FORM}Expect: 100-Continue\r\nContent-Length: {length}\r\n\r\n"
+        );
+        kept.send(&head).expect("sent");
+        assert_eq!((kept.line(), kept.line()), ("HTTP/1.1 100 Continue\r\n".to_owned(), "\r\n".to_owned()));
+        listed(&said(&mut kept, &body));
+    }
+    // No body to wait for, and none that would be taken.
+    let target = format!("/?{}", list().parts().0);
+    listed(&said(&mut kept, &wire("POST", &target, "Expect: 100-continue\r\n", "")));
+    let head =
+        format!("POST / HTTP/1.1\r\nHost: {HOST}\r\n{FORM}Expect: 100-continue\r\nContent-Length: 99000000\r\n\r\n");
+    let reply = said(&mut kept, &head);
+    refused(&reply, 413, "RequestTooLarge");
+    assert_eq!(header(&reply, "connection"), ["close"]);
+}
+
+#[test]
+fn head_and_options_are_refused_and_leave_the_connection_in_step() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    // Of HEAD only the head comes, with the length that a body would have.
+    kept.send(&format!("HEAD /?{} HTTP/1.1\r\nHost: {HOST}\r\n\r\n", list().parts().0)).expect("sent");
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head += &kept.line();
+    }
+    assert!(head.starts_with("HTTP/1.1 403") && head.to_ascii_lowercase().contains("content-length: "), "{head}");
+    listed(&said(&mut kept, &query(&list())));
+    for target in ["/", "/?Action=DescribeDisks", "*"] {
+        refused(
+            &said(&mut kept, &wire("OPTIONS", target, "Origin: http://page\r\n", "")),
+            403,
+            "UnsupportedHTTPMethod",
+        );
+    }
+    for method in ["PUT", "DELETE", "PATCH", "post", "Get"] {
+        refused(&said(&mut kept, &wire(method, "/", FORM, "A=1")), 403, "UnsupportedHTTPMethod");
+    }
+    listed(&said(&mut kept, &query(&list())));
+}
+
+#[test]
+fn a_target_may_be_absolute_and_a_host_anything() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    let get = || list().method("GET").parts().0;
+    // As through a proxy.
+    for target in [format!("http://{HOST}/?{}", get()), format!("http://{HOST}?{}", get()), format!("/?{}&", get())] {
+        listed(&said(&mut kept, &wire("GET", &target, "", "")));
+    }
+    for host in ["127.0.0.1", "[::1]:20140", "ecs.cn-hangzhou.aliyuncs.com", ""] {
+        let text = format!("GET /?{} HTTP/1.1\r\nHost: {host}\r\n\r\n", get());
+        listed(&said(&mut kept, &text));
+    }
+    refused(&said(&mut kept, "GET /?Action=X HTTP/1.1\r\nHost: \r\n\r\n"), 400, "MissingParameter");
+    refused(&said(&mut kept, "GET / HTTP/1.1\r\n\r\n"), 400, "MissingParameter");
+}
+
+/// A description of a disk, in the spelling that the second value says, is what a signature over the first is for.
+fn spelled(kept: &mut Connection, text: &str, encoded: &str) {
+    for (place, v3) in [(Place::Query, false), (Place::Form, false), (Place::Query, true)] {
+        let change = request("ModifyDiskAttribute", &[("DiskId", DISK), ("Description", text)]).place(place);
+        let change = if v3 { change.v3() } else { change };
+        let (query, body, headers) = change.parts();
+        let mut canonical = String::new();
+        snapshotd::wire::form::encode(text, &mut canonical);
+        let respelled = |pairs: &str| {
+            let pair = format!("Description={canonical}");
+            pairs
+                .split('&')
+                .map(|each| if each == pair { format!("Description={encoded}") } else { each.to_owned() })
+                .collect::<Vec<_>>()
+                .join("&")
+        };
+        let mut lines = String::from(if body.is_empty() { "" } else { FORM });
+        for (name, value) in headers.iter().filter(|(name, _)| *name != "host") {
+            let _ = write!(lines, "{name}: {value}\r\n");
+        }
+        let reply = said(kept, &wire("POST", &format!("/?{}", respelled(&query)), &lines, &respelled(&body)));
+        assert_eq!(reply.status, 200, "{place:?} {v3} {text} as {encoded}: {}", reply.text);
+        let reply = said(kept, &self::query(&list()));
+        assert_eq!(reply.body()["Disks"]["Disk"][0]["Description"], text, "{place:?} {v3} {encoded}");
+        let reply = said(kept, &self::query(&list().format("XML")));
+        let rows = judge::xml(&reply.text, "DescribeDisksResponse").expect("XML");
+        assert!(rows.to_string().contains(&serde_json::json!(text).to_string()), "{encoded}: {}", reply.text);
+    }
+}
+
+#[test]
+fn every_spelling_of_a_value_is_that_value() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    let cases = [
+        ("快照", ["快照", "%E5%BF%AB照", "快%e7%85%a7"]),
+        ("two words", ["two%20words", "two+words", "%74wo%20words"]),
+        ("a+b plus", ["a%2Bb%20plus", "a%2bb+plus", "a%2Bb%20%70lus"]),
+        ("star * tilde ~", ["star%20%2A%20tilde%20~", "star+*+tilde+%7E", "star%20%2a%20tilde%20%7e"]),
+        (
+            "twice %20 and %2B",
+            ["twice%20%2520%20and%20%252B", "twice+%2520+and+%252B", "twice%20%25%32%30%20and%20%252%42"],
+        ),
+        ("like a=b&c=d;e", ["like%20a%3Db%26c%3Dd%3Be", "like+a=b%26c=d;e", "like%20a%3db%26c%3dd%3be"]),
+        (
+            "快照 ü 😀",
+            [
+                "%E5%BF%AB%E7%85%A7%20%C3%BC%20%F0%9F%98%80",
+                "%e5%bf%ab%e7%85%a7+%c3%bc+%f0%9f%98%80",
+                "%E5%bf%AB%e7%85%A7%20%c3%BC%20%f0%9f%98%80",
+            ],
+        ),
+        (
+            "<tag> & \"quote\" 'mark'",
+            [
+                "%3Ctag%3E%20%26%20%22quote%22%20%27mark%27",
+                "%3ctag%3e+%26+%22quote%22+'mark'",
+                "%3Ctag%3E%20%26%20%22quote%22%20%27mark%27",
+            ],
+        ),
+        (
+            "path/../?#[]@!$(),",
+            [
+                "path%2F..%2F%3F%23%5B%5D%40%21%24%28%29%2C",
+                "path/../?%23%5b%5d@!$(),",
+                "path%2f..%2f%3f%23%5b%5d%40%21%24%28%29%2c",
+            ],
+        ),
+    ];
+    for (text, spellings) in cases {
+        for encoded in spellings {
+            spelled(&mut kept, text, encoded);
+        }
+    }
+}
+
+#[test]
+fn a_name_may_be_encoded_as_well_and_what_is_no_encoding_is_refused() {
+    let running = started();
+    let mut kept = running.daemon.connect();
+    let plain = request("DescribeDisks", &[("Tag.1.Key", "none")]).parts().0;
+    let reply = said(&mut kept, &wire("POST", &format!("/?{}", plain.replace("Tag.1.Key", "%54ag%2E1.%4bey")), "", ""));
+    assert_eq!((reply.status, &reply.body()["TotalCount"]), (200, &0.into()), "{}", reply.text);
+    for broken in ["%", "%2", "%zz", "%ff", "%C3", "%ed%a0%80", "%u5feb"] {
+        for text in [
+            wire("POST", &format!("/?{plain}&DiskName={broken}"), "", ""),
+            wire("POST", &format!("/?{plain}"), FORM, &format!("DiskName={broken}")),
+        ] {
+            let reply = said(&mut kept, &text);
+            refused(&reply, 400, "MalformedRequest");
+        }
+    }
+    listed(&said(&mut kept, &query(&list())));
+}
