@@ -6,12 +6,12 @@ mod tls;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::{fmt, iter};
 
 use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::regions;
 pub use clock::{CatchUp, Clock, ClockMode, Millis, RATES, scaled};
@@ -56,6 +56,15 @@ pub struct Config {
 pub struct Log {
     pub level: String,
     pub format: LogFormat,
+}
+
+impl Log {
+    /// What is logged; `None` where `level` does not tell. A bare word is a level, never the name of a module.
+    pub fn filter(&self) -> Option<Targets> {
+        let bare = self.level.split(',').filter(|part| !part.contains('='));
+        let is_told = bare.into_iter().all(|word| word.trim().parse::<LevelFilter>().is_ok());
+        self.level.parse().ok().filter(|_| is_told)
+    }
 }
 
 /// The levers of a test bench.
@@ -319,8 +328,8 @@ impl Config {
         if regions::find(&self.fidelity.default_region).is_none() {
             return refuse("fidelity.default_region", &format!("one of {}", regions::names().join(", ")));
         }
-        if tracing_subscriber::EnvFilter::from_str(&self.log.level).is_err() {
-            return refuse("log.level", "error, warn, info, debug, trace or a filter of such");
+        if self.log.filter().is_none() {
+            return refuse("log.level", "off, error, warn, info, debug, trace, or such of modules: info,sqlx=warn");
         }
         self.validate_accounts()?;
         self.tls.validate()?;

@@ -1,6 +1,7 @@
 //! Measures the release binary beside a bare axum handler and raw SQLite commits in one run; prints Markdown tables.
 //!
-//! `cargo bench --bench throughput -- [ROWS …] [CALL …]` (default: 1000 rows, all calls). Absolute figures drift with the machine: read the ratios.
+//! `cargo bench --bench throughput -- [ROWS …] [CALL …] [@CONNECTIONS …]` (default: 1000 rows, all calls, 1, 8, 64 and 256
+//! connections). Absolute figures drift with the machine: read the ratios.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -35,29 +36,40 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|word| word == "serve-bare") {
         return daemon::serve_bare();
     }
-    let (sizes, calls): (Vec<&String>, Vec<&String>) = arguments.iter().partition(|word| word.parse::<usize>().is_ok());
-    let sizes: Vec<usize> = sizes.iter().filter_map(|word| word.parse().ok()).collect();
-    let sizes = if sizes.is_empty() { vec![1_000] } else { sizes };
+    let numbers = |prefix: &str, default: &[usize]| {
+        let words = arguments.iter().filter_map(|word| word.strip_prefix(prefix));
+        let found: Vec<usize> = words.filter_map(|word| word.parse().ok()).collect();
+        if found.is_empty() { default.to_vec() } else { found }
+    };
+    let (sizes, at) = (numbers("", &[1_000]), numbers("@", &CONNECTIONS));
+    let calls: Vec<&String> =
+        arguments.iter().filter(|word| !word.starts_with(|c: char| c == '@' || c.is_ascii_digit())).collect();
     let is_wanted = |name: &str| calls.is_empty() || calls.iter().any(|call| *call == name);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let bare = Bare::start();
     println!("| connections | bare axum, requests/s | p50 µs |\n|---|---|---|");
     let mut bare_at = Vec::new();
-    for connections in CONNECTIONS {
+    for &connections in &at {
         let outcome = runtime.block_on(Load::plain(CALLS).run(bare.address(), connections, LONGEST));
         println!("| {connections} | {:.0} | {:.0} |", outcome.per_second(), outcome.micros(0.5));
         bare_at.push(outcome.per_second());
     }
     for rows in sizes {
         println!("\n### {rows} stored snapshots\n");
-        one_size(&runtime, rows, &bare_at, &is_wanted);
+        one_size(&runtime, rows, &at, &bare_at, &is_wanted);
     }
     ExitCode::SUCCESS
 }
 
-fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wanted: &dyn Fn(&str) -> bool) {
+fn one_size(
+    runtime: &tokio::runtime::Runtime,
+    rows: usize,
+    at: &[usize],
+    bare: &[f64],
+    is_wanted: &dyn Fn(&str) -> bool,
+) {
     let folder = tempfile::tempdir().expect("a folder");
-    let stored = rows + CALLS * CONNECTIONS.len();
+    let stored = rows + CALLS * at.len();
     let raw = raw::measure(&folder.path().join("raw"), stored);
     println!(
         "raw rusqlite, same statements, 100 a commit with a savepoint each: delete {:.0}/s, create {:.0}/s;",
@@ -72,7 +84,7 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
     let mut daemon = Daemon::start(&data);
     daemon.stop();
     let ids = seed::fill(&data.join("snapshotd.db"), stored);
-    let (deletable, kept) = ids.snapshots.split_at(CALLS * CONNECTIONS.len());
+    let (deletable, kept) = ids.snapshots.split_at(CALLS * at.len());
     let mut daemon = Daemon::start(&data);
     let show = |name: &str, connections: usize, outcome: &Outcome, bare: f64, raw: Option<f64>| {
         let rate = outcome.per_second();
@@ -85,7 +97,7 @@ fn one_size(runtime: &tokio::runtime::Runtime, rows: usize, bare: &[f64], is_wan
             rate / bare
         );
     };
-    for (i, connections) in CONNECTIONS.into_iter().enumerate() {
+    for (i, &connections) in at.iter().enumerate() {
         for (name, load) in load::reads(CALLS / 4, kept, &ids.disks) {
             if !is_wanted(name) {
                 continue;

@@ -7,6 +7,7 @@ mod performance;
 
 use serde::Deserialize;
 
+use crate::actions::snapshots::check_quota;
 use crate::api::action::{Action, Entry, read, write, write_once};
 use crate::api::common::{Empty, check_given, deleted_already, is_description, is_name};
 use crate::faults::{Fault, fault};
@@ -108,8 +109,7 @@ impl ModifyDiskAttribute {
         if self.delete_with_instance == Some(false) && !bool::from(disk.portable) {
             return Err(fault("DiskNotPortable"));
         }
-        let is_full = found.manual_snapshots >= tx.config().quotas.snapshots_per_disk;
-        if self.enable_auto_snapshot == Some(true) && is_full { Err(fault("QuotaExceed.Snapshot")) } else { Ok(()) }
+        if self.enable_auto_snapshot == Some(true) { check_quota(tx, found).await } else { Ok(()) }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 use describe::DescribeSnapshots;
 use state::not_found;
-pub use state::{check_age, check_disk_state, check_free, check_unfinished, may_be_snapshotted};
+pub use state::{check_age, check_disk_state, check_free, check_quota, check_unfinished, may_be_snapshotted};
 
 pub static ACTIONS: [Entry; 4] = [
     write_once::<CreateSnapshot>(),
@@ -88,7 +88,7 @@ impl Action for CreateSnapshot {
             return Err(fault(not_found(&self.disk_id)));
         };
         check_free(tx, &found).await?;
-        may_be_snapshotted(tx, &found)?;
+        may_be_snapshotted(tx, &found).await?;
         if found.has_encrypted_copies_under_way() {
             return Err(fault("InvalidOperation.UnfinishedEncryptedSnapshotCopy"));
         }

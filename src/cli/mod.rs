@@ -15,6 +15,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Config, Flags, LogFormat};
 
@@ -100,10 +103,10 @@ fn on_one_thread(work: impl Future<Output = ExitCode>) -> ExitCode {
 
 /// The log goes to standard error; standard output has the one line that programs read.
 fn start_log(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::new(&config.log.level);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr);
+    let filter = config.log.filter().unwrap_or_default();
     match config.log.format {
-        LogFormat::Json => log.json().init(),
-        LogFormat::Text => log.with_ansi(false).init(),
+        LogFormat::Json => log.json().finish().with(filter).init(),
+        LogFormat::Text => log.with_ansi(false).finish().with(filter).init(),
     }
 }

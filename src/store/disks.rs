@@ -13,7 +13,7 @@ use super::{Flag, snapshots};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 pub(crate) use examined::examine;
-pub use examined::{Examined, FIND, find, find_for_engine, of_instance};
+pub use examined::{Examined, FIND, find, find_for_engine, has_manual_snapshots, of_instance};
 
 /// A disk as stored.
 #[derive(Clone, Debug, FromRow)]

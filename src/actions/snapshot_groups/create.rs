@@ -82,7 +82,7 @@ impl Action for CreateSnapshotGroup {
         may_be_grouped(&chosen)?;
         for found in &chosen {
             check_free(tx, found).await?;
-            may_be_snapshotted(tx, found)?;
+            may_be_snapshotted(tx, found).await?;
         }
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;

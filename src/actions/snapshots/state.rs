@@ -3,7 +3,7 @@
 use crate::api::common::{check_kms_key, check_unlocked};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
-use crate::store::disks::{Examined, changes};
+use crate::store::disks::{self, Examined, changes};
 use crate::store::snapshots::Snapshot;
 use crate::store::tx::Tx;
 
@@ -29,12 +29,20 @@ pub async fn check_free(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> 
 ///
 /// # Errors
 /// The documented codes of CreateSnapshot, those of CreateImage among them.
-pub fn may_be_snapshotted(tx: &Tx<'_>, found: &Examined) -> Result<(), Fault> {
+pub async fn may_be_snapshotted(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
     check_disk_state(tx, found)?;
-    if found.manual_snapshots >= tx.config().quotas.snapshots_per_disk {
-        return Err(fault("QuotaExceed.Snapshot"));
-    }
+    check_quota(tx, found).await?;
     check_unfinished(tx, found)
+}
+
+/// The disk has room for one more manual snapshot.
+///
+/// # Errors
+/// `QuotaExceed.Snapshot`.
+pub async fn check_quota(tx: &mut Tx<'_>, found: &Examined) -> Result<(), Fault> {
+    let quota = tx.config().quotas.snapshots_per_disk;
+    let is_full = disks::has_manual_snapshots(tx, found, quota).await?;
+    if is_full { Err(fault("QuotaExceed.Snapshot")) } else { Ok(()) }
 }
 
 /// The disk is in a state to be snapshotted, by a call or by a policy.

@@ -19,7 +19,8 @@ pub struct Examined {
     /// That instance ran at least once.
     pub instance_started_once: Option<Flag>,
     pub attachments: i64,
-    pub manual_snapshots: i64,
+    /// Snapshots of its chain, of whatever kind: never fewer than the manual ones.
+    chain: i64,
     pub unfinished_snapshots: i64,
     #[sqlx(flatten)]
     pub holds: Holds,
@@ -58,8 +59,8 @@ macro_rules! examine {
             $more_columns,
             "disks.*, i.instance_id, i.status AS instance_status, i.started_once AS instance_started_once,
                  (SELECT COUNT(*) FROM disk_attachments a WHERE a.disk_id = disks.disk_id) AS attachments,
-                 (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.snapshot_type = 'user'
-                     AND s.source_snapshot_id = '') AS manual_snapshots,
+                 COALESCE((SELECT total_count FROM snapshot_links c
+                     WHERE c.source_disk_id = disks.disk_id AND c.region_id = disks.region_id), 0) AS chain,
                  (SELECT COUNT(*) FROM snapshots s WHERE s.source_disk_id = disks.disk_id AND s.status = 'progressing'
                      AND s.source_snapshot_id = '') AS unfinished_snapshots, ",
             $crate::store::row_locks::held!("disks.disk_id"),
@@ -81,6 +82,24 @@ macro_rules! examine {
     };
 }
 pub(crate) use examine;
+
+/// Whether the disk has so many manual snapshots or more; copies are none. They are counted only where they may be.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn has_manual_snapshots(tx: &mut Tx<'_>, found: &Examined, count: i64) -> Result<bool, Fault> {
+    if found.chain < count {
+        return Ok(false);
+    }
+    let manual: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM snapshots
+         WHERE source_disk_id = $1 AND snapshot_type = 'user' AND source_snapshot_id = ''",
+    )
+    .bind(&found.disk.disk_id)
+    .fetch_one(tx.conn())
+    .await?;
+    Ok(manual >= count)
+}
 
 /// The text behind [`find`].
 pub const FIND: &str =

@@ -152,7 +152,7 @@ async fn from_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Source, Fau
     let (mut sources, mut ready) = (Vec::new(), tx.now);
     for found in &attached {
         check_free(tx, found).await?;
-        may_be_snapshotted(tx, found).map_err(as_of_an_image)?;
+        may_be_snapshotted(tx, found).await.map_err(as_of_an_image)?;
         let snapshot = snapshot_for_image(tx, found);
         snapshots::insert(tx, &snapshot).await?;
         ready = ready.max(snapshot.finish_time);
