@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::info::AccountInfo;
 use super::state::ResetAnswer;
-use super::{body, Named, Problem, Refusal};
+use super::{Named, Problem, Refusal, body};
 use crate::App;
 use crate::config::{AccessKey, Account};
 use crate::faults::Fault;

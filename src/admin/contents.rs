@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{body, Named, Problem, Refusal};
+use super::{Named, Problem, Refusal, body};
 use crate::App;
 use crate::faults::Fault;
 use crate::store::Operation;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{accounts, Named, Problem, Refusal};
+use super::{Named, Problem, Refusal, accounts};
 use crate::App;
 use crate::config::Account;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::moment::Moment;
-use super::{body, check_name, Named, Problem, Refusal};
+use super::{Named, Problem, Refusal, body, check_name};
 use crate::faults::Fault;
 use crate::store::Operation;
 use crate::store::catalog::{Fields, IMPLIED};

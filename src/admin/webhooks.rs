@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use utoipa::ToSchema;
 
 use super::events::{Told, read};
-use super::{body, check_name, Named, Problem, Refusal};
+use super::{Named, Problem, Refusal, body, check_name};
 use crate::App;
 use crate::faults::Fault;
 use crate::store::Operation;

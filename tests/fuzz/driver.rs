@@ -79,7 +79,10 @@ pub fn run(target: &str, budget: Budget, mut property: impl FnMut(&[u8]) -> Stri
     let grown = resident().saturating_sub(memory);
     assert!(grown < MEMORY, "{target} grew by {grown} bytes");
     let (kinds, seconds) = (words.len(), begun.elapsed().as_secs_f32());
-    println!("{target}: {inputs} inputs in {seconds:.1} s, {kinds} kinds of outcomes, {} KiB more memory", grown / 1_024);
+    println!(
+        "{target}: {inputs} inputs in {seconds:.1} s, {kinds} kinds of outcomes, {} KiB more memory",
+        grown / 1_024
+    );
 }
 
 fn folder(target: &str) -> PathBuf {
@@ -95,9 +98,9 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 
 /// Stores an input with which something is wrong: it belongs to the corpus from then on.
 fn keep(target: &str, input: &[u8]) -> PathBuf {
-    let mark = input.iter().fold(0xcbf2_9ce4_8422_2325_u64, |mark, byte| {
-        (mark ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let mark = input
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |mark, byte| (mark ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
     let file = folder(target).join(format!("found-{mark:016x}"));
     fs::write(&file, input).expect("the corpus can be written");
     file
@@ -146,14 +149,90 @@ impl Drop for Watch {
 
 /// What parsers of these formats stumble over.
 const WORDS: &[&str] = &[
-    "%", "%%", "%0", "%00", "%ff", "%C3", "%E5%BF%AB", "+", "&", "&&", "=", ";", ",", ".", "..", ".1.", ".N.", "Tag.1.Key=",
-    "Tag.1.Value=", "Filter.1.Key=", "Filter.1.Value=", "NextToken=", "MaxResults=", "PageSize=", "PageNumber=",
-    "SnapshotIds=[\"s-1\"]", "Signature=", "Action=", "Format=XML", "RegionId=cn-hangzhou", "ClientToken=", "DryRun=true",
-    "[", "]", "{", "}", "[[", "\"", "\\", "\\u0000", "\\ud800", "null", "true", "0", "-0", "1", "-1", "9223372036854775807",
-    "-9223372036854775808", "9223372036854775808", "2147483648", "1e309", "0x10", "NaN", "\0", "\u{1}", "\t", "\n", "\r", "\r\n",
-    "\r\n\r\n", "\u{85}", "\u{fffe}", "\u{202e}", "\u{1f600}", "<", ">", "&amp;", "&#0;", "]]>", "<!--", "<![CDATA[", "'", "--",
-    "ACS3-HMAC-SHA256 ", "Credential=", "SignedHeaders=", "x-acs-", "host;", "Content-Length: 5\r\n",
-    "Transfer-Encoding: chunked\r\n", "GET / HTTP/1.1\r\n", "1970-01-01T00:00Z", "9999-12-31T23:59:59Z",
+    "%",
+    "%%",
+    "%0",
+    "%00",
+    "%ff",
+    "%C3",
+    "%E5%BF%AB",
+    "+",
+    "&",
+    "&&",
+    "=",
+    ";",
+    ",",
+    ".",
+    "..",
+    ".1.",
+    ".N.",
+    "Tag.1.Key=",
+    "Tag.1.Value=",
+    "Filter.1.Key=",
+    "Filter.1.Value=",
+    "NextToken=",
+    "MaxResults=",
+    "PageSize=",
+    "PageNumber=",
+    "SnapshotIds=[\"s-1\"]",
+    "Signature=",
+    "Action=",
+    "Format=XML",
+    "RegionId=cn-hangzhou",
+    "ClientToken=",
+    "DryRun=true",
+    "[",
+    "]",
+    "{",
+    "}",
+    "[[",
+    "\"",
+    "\\",
+    "\\u0000",
+    "\\ud800",
+    "null",
+    "true",
+    "0",
+    "-0",
+    "1",
+    "-1",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "2147483648",
+    "1e309",
+    "0x10",
+    "NaN",
+    "\0",
+    "\u{1}",
+    "\t",
+    "\n",
+    "\r",
+    "\r\n",
+    "\r\n\r\n",
+    "\u{85}",
+    "\u{fffe}",
+    "\u{202e}",
+    "\u{1f600}",
+    "<",
+    ">",
+    "&amp;",
+    "&#0;",
+    "]]>",
+    "<!--",
+    "<![CDATA[",
+    "'",
+    "--",
+    "ACS3-HMAC-SHA256 ",
+    "Credential=",
+    "SignedHeaders=",
+    "x-acs-",
+    "host;",
+    "Content-Length: 5\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "GET / HTTP/1.1\r\n",
+    "1970-01-01T00:00Z",
+    "9999-12-31T23:59:59Z",
 ];
 
 fn mutated(pool: &[Vec<u8>], random: &mut Random) -> Vec<u8> {

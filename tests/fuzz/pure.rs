@@ -132,7 +132,9 @@ pub fn signature_v1(input: &[u8]) -> String {
     assert_eq!(signature_v1::string_to_sign("POST", &again), text);
     let signature = signature_v1::sign("secret", &text);
     assert!(signature_v1::verify("secret", &text, &signature));
-    assert!(!signature_v1::verify("secre", &text, &signature) && !signature_v1::verify("secret", &text[1..], &signature));
+    assert!(
+        !signature_v1::verify("secre", &text, &signature) && !signature_v1::verify("secret", &text[1..], &signature)
+    );
     let offered = String::from_utf8_lossy(input);
     assert!(!signature_v1::verify("secret", &text, &offered));
     format!("{} {}", about(pairs.len()), about(text.len()))
@@ -156,7 +158,8 @@ fn headers(input: &[u8]) -> (HeaderMap, &[u8]) {
 /// What is signed with a header of ours is found right, and any change of the body wrong.
 pub fn signature_v3(input: &[u8]) -> String {
     let (headers, body) = headers(input);
-    let read = headers.get("authorization").and_then(|value| value.to_str().ok()).map(signature_v3::Authorization::parse);
+    let read =
+        headers.get("authorization").and_then(|value| value.to_str().ok()).map(signature_v3::Authorization::parse);
     let names = match read {
         Some(Some(authorization)) => authorization.signed_headers.to_owned(),
         _ => headers.keys().map(HeaderName::as_str).take(64).collect::<Vec<_>>().join(";"),
@@ -173,7 +176,7 @@ pub fn signature_v3(input: &[u8]) -> String {
             assert!(back.algorithm == signature_v3::ALGORITHM && back.credential == "key");
             // Names that hold what parts the header are read otherwise, and refused.
             let is_whole = back.signed_headers == names;
-            assert!(is_whole || names.contains([',', ' ', '=']) , "{names:?} {:?}", back.signed_headers);
+            assert!(is_whole || names.contains([',', ' ', '=']), "{names:?} {:?}", back.signed_headers);
             assert!(!is_whole || signature_v3::verify("secret", &text, back.signature));
         }
         None => assert!(names.is_empty() || names.contains([',', ' ']) || names.split(';').count() > 64, "{ours:?}"),
@@ -222,7 +225,8 @@ pub fn render(input: &[u8]) -> String {
     assert!(list.iter().map(|one| one["Description"].as_str().expect("text")).eq(lines.iter().copied()));
     let body = String::from_utf8(render::success(Format::Xml, "Do", "R", &page).expect("XML")).expect("UTF-8");
     let leaves = xml::leaves(&body).unwrap_or_else(|why| panic!("{why}: {body}"));
-    let texts = |path: &str| leaves.iter().filter(|(at, _)| at == path).map(|(_, text)| text.clone()).collect::<Vec<_>>();
+    let texts =
+        |path: &str| leaves.iter().filter(|(at, _)| at == path).map(|(_, text)| text.clone()).collect::<Vec<_>>();
     assert_eq!(texts("DoResponse/RequestId"), ["R"]);
     assert_eq!(texts("DoResponse/NextToken"), [xml::carried(&text)]);
     assert_eq!(texts("DoResponse/Name"), name.map(xml::carried).into_iter().collect::<Vec<_>>());

@@ -148,7 +148,10 @@ impl Answered {
             }
             "text/xml;charset=utf-8" => {
                 let leaves = xml::leaves(&self.text).unwrap_or_else(|why| panic!("{why}: {}", self.text));
-                leaves.into_iter().map(|(path, text)| (path.split_once('/').expect("a root").1.to_owned(), text)).collect()
+                leaves
+                    .into_iter()
+                    .map(|(path, text)| (path.split_once('/').expect("a root").1.to_owned(), text))
+                    .collect()
             }
             other => panic!("{other}: {}", self.text),
         };
@@ -210,7 +213,8 @@ fn action_of(pairs: &[(String, String)]) -> &str {
 /// Any parameters of any action.
 pub fn actions() -> impl FnMut(&[u8]) -> String {
     let mut served = Served::furnished();
-    let names: Vec<&str> = registry::all().filter(|entry| entry.version == "2014-05-26").map(|entry| entry.name).collect();
+    let names: Vec<&str> =
+        registry::all().filter(|entry| entry.version == "2014-05-26").map(|entry| entry.name).collect();
     move |input| {
         if served.is_used_up() {
             served = Served::furnished();
@@ -257,7 +261,8 @@ pub fn http() -> impl FnMut(&[u8]) -> String {
 
 /// Bytes on a socket: the connection ends, every answer is one of HTTP, and none is the service's failure.
 pub fn socket() -> impl FnMut(&[u8]) -> String {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let served = Served::new(|config| {
         config.admin.enabled = false;
         (config.limits.head_ms, config.limits.body_ms, config.limits.answer_ms) = (1_000, 1_000, 1_000);
@@ -281,7 +286,8 @@ pub fn socket() -> impl FnMut(&[u8]) -> String {
         }
         let text = String::from_utf8_lossy(&answer);
         assert!(text.is_empty() || text.starts_with("HTTP/1."), "{text}");
-        let statuses: Vec<&str> = text.match_indices("HTTP/1.").filter_map(|(at, _)| text.get(at + 9..at + 12)).collect();
+        let statuses: Vec<&str> =
+            text.match_indices("HTTP/1.").filter_map(|(at, _)| text.get(at + 9..at + 12)).collect();
         assert!(statuses.iter().all(|status| !status.starts_with('5')), "{text}");
         statuses.join(" ")
     }

@@ -177,8 +177,7 @@ impl<'a> Bench<'a> {
 /// Looks for an order of what was seen of each snapshot and of the disk.
 fn judge(seen: &[(Target, Span<Event>)], plan: &Plan, before: BTreeSet<String>) -> Result<(), String> {
     for nth in 0..plan.snapshots {
-        explain(&OfSnapshot, &spans_of(seen, Target::Snapshot(nth)))
-            .map_err(|why| format!("snapshot {nth}: {why}"))?;
+        explain(&OfSnapshot, &spans_of(seen, Target::Snapshot(nth))).map_err(|why| format!("snapshot {nth}: {why}"))?;
     }
     let disk = OfDisk { at_once: AT_ONCE, before };
     explain(&disk, &spans_of(seen, Target::Disk)).map_err(|why| format!("disk: {why}"))

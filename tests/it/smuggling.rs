@@ -109,7 +109,10 @@ fn malformed_chunks_are_one_refusal_and_the_end() {
     ] {
         let text = said(&daemon, &post("Transfer-Encoding: chunked\r\n", &format!("{body}{HIDDEN}")));
         let seen = statuses(&text);
-        assert!(seen.len() <= 1 && seen.iter().all(|status| ["400", "408", "413"].contains(status)), "{body:?}: {text}");
+        assert!(
+            seen.len() <= 1 && seen.iter().all(|status| ["400", "408", "413"].contains(status)),
+            "{body:?}: {text}"
+        );
     }
     let endless = format!("3;{}\r\nA=1\r\n0\r\n\r\n", "x".repeat(100_000));
     let text = said(&daemon, &post("Transfer-Encoding: chunked\r\n", &endless));
@@ -140,13 +143,19 @@ fn bare_line_feeds_and_requests_in_pieces_are_read_one_way() {
     let last = HIDDEN.replace("Host: ecs", "Host: ecs\r\nConnection: close");
     // A body that is announced is read and never taken for a request, whatever the method.
     for method in ["GET", "DELETE", "BREW"] {
-        let text = format!("{method} /x HTTP/1.1\r\nHost: ecs\r\nContent-Length: {}\r\n\r\n{HIDDEN}{last}", HIDDEN.len());
+        let text =
+            format!("{method} /x HTTP/1.1\r\nHost: ecs\r\nContent-Length: {}\r\n\r\n{HIDDEN}{last}", HIDDEN.len());
         let said = said(&daemon, &text);
         let seen = statuses(&said);
         assert!(seen.len() <= 2 && seen.iter().filter(|status| **status == "200").count() <= 1, "{method}: {said}");
     }
-    for first in ["GET / HTTP/9.9\r\n\r\n", "GET /\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n", "\r\n\r\n\r\nX\r\n\r\n", "GET / HTTP/1.1 x\r\n\r\n"]
-    {
+    for first in [
+        "GET / HTTP/9.9\r\n\r\n",
+        "GET /\r\n\r\n",
+        "GET  / HTTP/1.1\r\n\r\n",
+        "\r\n\r\n\r\nX\r\n\r\n",
+        "GET / HTTP/1.1 x\r\n\r\n",
+    ] {
         let text = said(&daemon, &format!("{first}{HIDDEN}"));
         assert!(statuses(&text).iter().all(|status| *status == "400"), "{first:?}: {text}");
     }

@@ -50,10 +50,7 @@ fn a_lost_update_has_no_order() {
 
 #[test]
 fn a_phantom_success_has_no_order() {
-    let deleted = [
-        span((0, 1), DELETE, Answer::Done),
-        span((2, 3), Call::CreateImage, made("m-1")),
-    ];
+    let deleted = [span((0, 1), DELETE, Answer::Done), span((2, 3), Call::CreateImage, made("m-1"))];
     assert!(!has_order(&OfSnapshot, &deleted));
     let in_use = |delete: Call, outcome: Answer| {
         [
@@ -97,15 +94,10 @@ fn a_conflict_needs_a_holder_that_overlaps_or_a_stored_lock() {
 
 #[test]
 fn order_is_that_of_real_time() {
-    let stale = [
-        span((0, 1), Call::Tag { key: 1, value: 1 }, Answer::Done),
-        span((2, 3), Call::Look, seen(0, "none")),
-    ];
+    let stale = [span((0, 1), Call::Tag { key: 1, value: 1 }, Answer::Done), span((2, 3), Call::Look, seen(0, "none"))];
     assert!(!has_order(&OfSnapshot, &stale));
-    let at_once = [
-        span((0, 3), Call::Tag { key: 1, value: 1 }, Answer::Done),
-        span((1, 2), Call::Look, seen(0, "none")),
-    ];
+    let at_once =
+        [span((0, 3), Call::Tag { key: 1, value: 1 }, Answer::Done), span((1, 2), Call::Look, seen(0, "none"))];
     assert!(has_order(&OfSnapshot, &at_once));
     let back_and_forth = [
         span((0, 9), Call::Rename(1), Answer::Done),
@@ -113,6 +105,17 @@ fn order_is_that_of_real_time() {
         span((3, 4), Call::Look, seen(0, "none")),
     ];
     assert!(!has_order(&OfSnapshot, &back_and_forth));
+}
+
+#[test]
+fn a_change_is_put_where_it_matters() {
+    let through = [
+        span((0, 9), Call::Advance, Answer::Done),
+        span((1, 2), Call::CreateImage, made("m-1")),
+        span((3, 4), Call::Rename(1), Answer::Done),
+    ];
+    assert!(has_order(&OfSnapshot, &through));
+    assert!(!has_order(&OfSnapshot, &through[1..]));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 //! knows no action.
 //!
 //! The search is that of Wing and Gong with Lowe's memory of what was tried: a call that may come next (none that is left
-//! ended before it began) is put next if the model allows its answer. A call that changes nothing and may come next is
-//! put next at once, since nothing that is possible after it was impossible with it.
+//! ended before it began) is put next if the model allows its answer. A look or a refusal that may come next is put next
+//! at once, since it changes nothing wherever it stands; a change that happens to change nothing is not, since later it
+//! might.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -23,6 +24,9 @@ pub trait Model {
     type Call;
 
     fn begin(&self) -> Self::State;
+
+    /// Whether the call with its answer changes nothing in whatever state.
+    fn only_looks(&self, call: &Self::Call) -> bool;
 
     /// The states in which the call with its answer can leave this one; none where it cannot be answered so.
     fn after(&self, state: &Self::State, call: &Self::Call) -> Vec<Self::State>;
@@ -90,11 +94,11 @@ impl<M: Model> Search<'_, M> {
         false
     }
 
-    /// A candidate that certainly leaves everything as it is.
+    /// A candidate that fits and leaves everything as it is.
     fn idle_in(&self, state: &M::State) -> Option<usize> {
         let is_idle = |i: &usize| {
-            let after = self.model.after(state, &self.spans[*i].call);
-            after.len() == 1 && after[0] == *state
+            let call = &self.spans[*i].call;
+            self.model.only_looks(call) && !self.model.after(state, call).is_empty()
         };
         self.candidates().into_iter().find(is_idle)
     }

@@ -7,21 +7,36 @@ use super::checker;
 /// What a client asks for, ids of what was made before included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    Delete { force: bool },
+    Delete {
+        force: bool,
+    },
     Rename(u8),
     Look,
-    Tag { key: u8, value: u8 },
-    Untag { key: u8 },
+    Tag {
+        key: u8,
+        value: u8,
+    },
+    Untag {
+        key: u8,
+    },
     Lock,
     Unlock,
     CreateImage,
     DeleteImage(String),
     CreateDisk,
     DeleteDisk(String),
-    Hold { name: u8, exclusive: bool },
-    Release { name: u8 },
+    Hold {
+        name: u8,
+        exclusive: bool,
+    },
+    Release {
+        name: u8,
+    },
     /// Of the disk, under a token; `variant` is what else the call says.
-    Take { token: u8, variant: u8 },
+    Take {
+        token: u8,
+        variant: u8,
+    },
     /// All snapshots of the disk.
     List,
     /// Time goes on for longer than anything takes.
@@ -59,6 +74,12 @@ pub struct Event {
     pub call: Call,
     pub answer: Answer,
     pub overlap: Overlap,
+}
+
+impl Event {
+    fn only_looks(&self) -> bool {
+        matches!(self.call, Call::Look | Call::List) || matches!(self.answer, Answer::Refused(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -240,6 +261,10 @@ impl checker::Model for OfSnapshot {
         }
     }
 
+    fn only_looks(&self, event: &Event) -> bool {
+        event.only_looks()
+    }
+
     fn after(&self, state: &State, event: &Event) -> Vec<State> {
         let Event { call, answer, overlap } = event;
         let same = |fits: bool| if fits { vec![state.clone()] } else { Vec::new() };
@@ -336,6 +361,10 @@ impl checker::Model for OfDisk {
         Disk { taken: BTreeMap::new(), unfinished: 0, held: BTreeMap::new() }
     }
 
+    fn only_looks(&self, event: &Event) -> bool {
+        event.only_looks()
+    }
+
     fn after(&self, state: &Disk, event: &Event) -> Vec<Disk> {
         let same = |fits: bool| if fits { vec![state.clone()] } else { Vec::new() };
         let mut next = state.clone();
@@ -343,7 +372,9 @@ impl checker::Model for OfDisk {
             Call::Take { token, variant } => return self.take(state, *token, *variant, event),
             Call::List => {
                 let fits = |listed| self.has(state, listed);
-                return same(matches!(&event.answer, Answer::Listed(listed) if fits(listed)) || event.answer == Answer::Lost);
+                return same(
+                    matches!(&event.answer, Answer::Listed(listed) if fits(listed)) || event.answer == Answer::Lost,
+                );
             }
             Call::Advance => {
                 next.unfinished = 0;
