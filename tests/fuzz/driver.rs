@@ -18,7 +18,7 @@ use crate::random::Random;
 /// One input takes at most this long, on a machine that does other things as well.
 const SLOW: Duration = Duration::from_secs(5);
 /// After so long the run is ended: it hangs.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_mins(1);
 const LONGEST: usize = 64 * 1_024;
 /// Most inputs stay below this, so that there are many of them.
 const USUAL: usize = 2 * 1_024;

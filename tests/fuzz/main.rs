@@ -3,6 +3,8 @@
 //! `SNAPSHOTD_FUZZ_SECONDS=600 cargo test --release --test fuzz -- --ignored --test-threads 1 --nocapture` runs each target for
 //! ten minutes; `SNAPSHOTD_TEST_SEED` is where the mutations begin. An input that breaks a property is stored in the corpus.
 
+#![expect(clippy::disallowed_methods, reason = "how long to run and from which seed stands in the environment")]
+
 mod driver;
 mod pure;
 #[path = "../it/support/random.rs"]
