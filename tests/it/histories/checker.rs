@@ -4,7 +4,7 @@
 //! The search is that of Wing and Gong with Lowe's memory of what was tried: a call that may come next (none that is left
 //! ended before it began) is put next if the model allows its answer. A look or a refusal that may come next is put next
 //! at once, since it changes nothing wherever it stands; a change that happens to change nothing is not, since later it
-//! might.
+//! might. A call without an answer need not be put anywhere; where it is, it had its effect.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -28,9 +28,16 @@ pub trait Model {
     /// Whether the call with its answer changes nothing in whatever state.
     fn only_looks(&self, call: &Self::Call) -> bool;
 
-    /// The states in which the call with its answer can leave this one; none where it cannot be answered so.
+    /// Whether it may have happened or not: no answer came.
+    fn is_lost(&self, call: &Self::Call) -> bool;
+
+    /// The states in which the call with its answer can leave this one; none where it cannot be answered so. Of a lost
+    /// one: if it happened.
     fn after(&self, state: &Self::State, call: &Self::Call) -> Vec<Self::State>;
 }
+
+/// So many beginnings are tried at most; a history that needs more is none to find anything in.
+const MOST_TRIED: usize = 300_000;
 
 /// The longest beginning that has an order; the calls that nothing explains then.
 pub struct Stuck {
@@ -70,13 +77,14 @@ impl<M: Model> Search<'_, M> {
             self.put(idle);
             trail.push(idle);
         }
-        if self.count == self.spans.len() {
+        if (0..self.spans.len()).all(|i| self.done[i] || self.is_lost(i)) {
             return true;
         }
         if self.count > self.best.explained {
             let left = (0..self.spans.len()).filter(|i| !self.done[*i]).collect();
             self.best = Stuck { explained: self.count, left };
         }
+        assert!(self.tried.len() < MOST_TRIED, "{} calls are too many at once", self.spans.len());
         if self.tried.insert((self.done.clone(), state.clone())) {
             for next in self.candidates() {
                 for after in self.model.after(&state, &self.spans[next].call) {
@@ -103,10 +111,19 @@ impl<M: Model> Search<'_, M> {
         self.candidates().into_iter().find(is_idle)
     }
 
+    /// What may come next, the lost ones last: they are needed only where something else shows that they happened.
     fn candidates(&self) -> Vec<usize> {
-        let left = || (0..self.spans.len()).filter(|i| !self.done[*i]);
-        let first_end = left().map(|i| self.spans[i].ended).min().unwrap_or(u64::MAX);
-        left().filter(|i| self.spans[*i].begun < first_end).collect()
+        let all = || 0..self.spans.len();
+        let left = |lost: bool| all().filter(move |i| !self.done[*i] && self.is_lost(*i) == lost);
+        let first_end = left(false).map(|i| self.spans[i].ended).min().unwrap_or(u64::MAX);
+        let latest = all().filter(|i| self.done[*i]).map(|i| self.spans[i].begun).max().unwrap_or(0);
+        let answered = left(false).filter(|i| self.spans[*i].begun < first_end);
+        let lost = left(true).filter(|i| self.spans[*i].begun < first_end && latest < self.spans[*i].ended);
+        answered.chain(lost).collect()
+    }
+
+    fn is_lost(&self, i: usize) -> bool {
+        self.model.is_lost(&self.spans[i].call)
     }
 
     fn put(&mut self, i: usize) {

@@ -265,16 +265,19 @@ impl checker::Model for OfSnapshot {
         event.only_looks()
     }
 
+    fn is_lost(&self, event: &Event) -> bool {
+        event.answer == Answer::Lost
+    }
+
     fn after(&self, state: &State, event: &Event) -> Vec<State> {
         let Event { call, answer, overlap } = event;
         let same = |fits: bool| if fits { vec![state.clone()] } else { Vec::new() };
         if *call == Call::Look {
-            return same(*answer == Answer::Lost || *answer == Answer::Seen(state.shown()));
+            return same(*answer == Answer::Seen(state.shown()));
         }
         let mut next = state.clone();
         match (answer, next.make(call, made_by(answer))) {
-            (Answer::Lost, outcome) => [state.clone()].into_iter().chain(outcome.ok().map(|()| next)).collect(),
-            (Answer::Done | Answer::Made(_), Ok(())) => vec![next],
+            (Answer::Lost | Answer::Done | Answer::Made(_), Ok(())) => vec![next],
             (Answer::Refused(code), outcome) => {
                 // A hold finds out first whose the snapshot is: it may go in between.
                 let went = matches!(call, Call::Hold { .. }) && !state.is_there;
@@ -327,8 +330,8 @@ impl OfDisk {
                 let is_busy = code == "IdempotentProcessing" || code == CONFLICT;
                 same(refusal == Some(code) || is_busy && event.overlap == Overlap::Yes)
             }
-            (Answer::Lost, None) if refusal.is_none() => vec![state.clone(), taken(None)],
-            (Answer::Lost, _) => same(true),
+            (Answer::Lost, None) if refusal.is_none() => vec![taken(None)],
+            (Answer::Lost, _) => Vec::new(),
             (Answer::Made(_), _) if refusal.is_some() => Vec::new(),
             (Answer::Made(id), Some((_, Some(known)))) => same(id == known),
             (Answer::Made(id), Some((_, None))) if self.is_new(state, id) => {
@@ -365,6 +368,10 @@ impl checker::Model for OfDisk {
         event.only_looks()
     }
 
+    fn is_lost(&self, event: &Event) -> bool {
+        event.answer == Answer::Lost
+    }
+
     fn after(&self, state: &Disk, event: &Event) -> Vec<Disk> {
         let same = |fits: bool| if fits { vec![state.clone()] } else { Vec::new() };
         let mut next = state.clone();
@@ -372,9 +379,7 @@ impl checker::Model for OfDisk {
             Call::Take { token, variant } => return self.take(state, *token, *variant, event),
             Call::List => {
                 let fits = |listed| self.has(state, listed);
-                return same(
-                    matches!(&event.answer, Answer::Listed(listed) if fits(listed)) || event.answer == Answer::Lost,
-                );
+                return same(matches!(&event.answer, Answer::Listed(listed) if fits(listed)));
             }
             Call::Advance => {
                 next.unfinished = 0;
@@ -390,8 +395,6 @@ impl checker::Model for OfDisk {
             other => unreachable!("{other:?} is of no disk"),
         };
         match (&event.answer, outcome) {
-            (Answer::Lost, Ok(())) => vec![state.clone(), next],
-            (Answer::Lost, Err(_)) => same(true),
             (Answer::Refused(code), outcome) => {
                 same(outcome == Err(code) || code == CONFLICT && event.overlap == Overlap::Yes)
             }
