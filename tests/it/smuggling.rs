@@ -215,7 +215,7 @@ fn many_clients_that_never_finish_cost_little_and_hold_nobody_up() {
     assert!(cost < 32 * MIB, "{cost} bytes for 400");
 }
 
-/// `ulimit -n 25000` before: this process has one end of each connection, and the daemon the other.
+/// `ulimit -n 20000` before: this process has one end of each connection, and the daemon the other.
 #[test]
 #[ignore = "needs more file descriptors than most shells give"]
 fn ten_thousand_clients_that_never_finish_are_bounded_memory() {
