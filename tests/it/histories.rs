@@ -8,6 +8,7 @@ mod clients;
 mod model;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -143,14 +144,18 @@ impl<'a> Bench<'a> {
                 }
                 self.daemon.take().expect("it runs").kill();
             }
-            clients.into_iter().for_each(|client| client.join().expect("a client's own checks"));
+            for client in clients {
+                client.join().expect("a client's own checks");
+            }
         });
         let mut seen = scene.seen.lock().expect("unpoisoned");
         assert!(begun.elapsed() < LIMIT, "the clients took {:?}", begun.elapsed());
         let lost: Vec<_> = seen.iter_mut().filter(|(_, span)| span.ended == OPEN).collect();
         if kill {
             let death = scene.tick();
-            lost.into_iter().for_each(|(_, span)| span.ended = death);
+            for (_, span) in lost {
+                span.ended = death;
+            }
             self.daemon = Some(Daemon::start(self.folder, &VARIABLES));
         } else {
             assert!(lost.is_empty(), "no answer to {lost:?}");
@@ -238,7 +243,9 @@ fn explain<M: Model<Call = Event>>(model: &M, spans: &[Span<Event>]) -> Result<(
     let mut told = format!("{} of {} calls have an order, and none of these is next:", stuck.explained, spans.len());
     for (i, Span { begun, ended, call }) in spans.iter().enumerate() {
         let mark = if stuck.left.contains(&i) { '?' } else { ' ' };
-        told += &format!("\n{mark} {begun:>6} {ended:>6} {:?} -> {:?} {:?}", call.call, call.answer, call.overlap);
+        let Event { call, answer, overlap } = call;
+        // Writing to a String cannot fail.
+        let _ = write!(told, "\n{mark} {begun:>6} {ended:>6} {call:?} -> {answer:?} {overlap:?}");
     }
     Err(told)
 }

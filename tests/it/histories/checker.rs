@@ -67,13 +67,13 @@ pub fn check<M: Model>(model: &M, spans: &[Span<M::Call>]) -> Result<(), Stuck> 
         tried: HashSet::new(),
         best: Stuck { explained: 0, left: (0..spans.len()).collect() },
     };
-    if search.goes_on(model.begin()) { Ok(()) } else { Err(search.best) }
+    if search.goes_on(&model.begin()) { Ok(()) } else { Err(search.best) }
 }
 
 impl<M: Model> Search<'_, M> {
-    fn goes_on(&mut self, state: M::State) -> bool {
+    fn goes_on(&mut self, state: &M::State) -> bool {
         let mut trail = Vec::new();
-        while let Some(idle) = self.idle_in(&state) {
+        while let Some(idle) = self.idle_in(state) {
             self.put(idle);
             trail.push(idle);
         }
@@ -87,9 +87,9 @@ impl<M: Model> Search<'_, M> {
         assert!(self.tried.len() < MOST_TRIED, "{} calls are too many at once", self.spans.len());
         if self.tried.insert((self.done.clone(), state.clone())) {
             for next in self.candidates() {
-                for after in self.model.after(&state, &self.spans[next].call) {
+                for after in self.model.after(state, &self.spans[next].call) {
                     self.put(next);
-                    if self.goes_on(after) {
+                    if self.goes_on(&after) {
                         return true;
                     }
                     self.take_back(next);

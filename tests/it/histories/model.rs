@@ -319,10 +319,9 @@ impl OfDisk {
         };
         let refusal = match state.taken.get(&token) {
             Some((known, _)) if *known != variant => Some("IdempotentParameterMismatch"),
-            Some(_) => None,
             None if state.held.values().any(|exclusive| *exclusive) => Some(CONFLICT),
             None if state.unfinished >= self.at_once => Some("QuotaExceed.ConcurrentSnapshotQuota"),
-            None => None,
+            Some(_) | None => None,
         };
         let same = |fits: bool| if fits { vec![state.clone()] } else { Vec::new() };
         match (&event.answer, state.taken.get(&token)) {
@@ -331,7 +330,6 @@ impl OfDisk {
                 same(refusal == Some(code) || is_busy && event.overlap == Overlap::Yes)
             }
             (Answer::Lost, None) if refusal.is_none() => vec![taken(None)],
-            (Answer::Lost, _) => Vec::new(),
             (Answer::Made(_), _) if refusal.is_some() => Vec::new(),
             (Answer::Made(id), Some((_, Some(known)))) => same(id == known),
             (Answer::Made(id), Some((_, None))) if self.is_new(state, id) => {
