@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::info::AccountInfo;
 use super::state::ResetAnswer;
-use super::{Problem, Refusal, body};
+use super::{Named, Problem, Refusal, body};
 use crate::App;
 use crate::config::{AccessKey, Account};
 use crate::faults::Fault;
@@ -114,7 +114,7 @@ pub async fn add(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Json<Accou
 /// Drops an account that was made so, with its keys and all that it owns.
 #[utoipa::path(delete, path = "/accounts/{id}", params(("id" = String, Path)),
     responses((status = 200, body = ResetAnswer), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<ResetAnswer>, Refusal> {
+pub async fn remove(State(app): State<Arc<App>>, Named(id): Named<String>) -> Result<Json<ResetAnswer>, Refusal> {
     if app.config.accounts.iter().any(|known| known.id == id) {
         return Err(Refusal::conflict("an account of the configuration stays; a reset takes what it owns"));
     }

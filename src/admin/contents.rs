@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Problem, Refusal, body};
+use super::{Named, Problem, Refusal, body};
 use crate::App;
 use crate::faults::Fault;
 use crate::store::Operation;
@@ -82,7 +82,7 @@ fn absent(id: &str) -> Refusal {
 /// Writes a marker to a disk: snapshots, disks and images made from it carry it, a reset brings it back.
 #[utoipa::path(put, path = "/disks/{id}/content", params(("id" = String, Path)), request_body = NewContent,
     responses((status = 204), (status = 400, body = Problem), (status = 404, body = Problem)))]
-pub async fn write(State(app): State<Arc<App>>, Path(id): Path<String>, bytes: Bytes) -> Result<StatusCode, Refusal> {
+pub async fn write(State(app): State<Arc<App>>, Named(id): Named<String>, bytes: Bytes) -> Result<StatusCode, Refusal> {
     let NewContent { content } = body::json(&bytes)?;
     if content.len() > LONGEST {
         return Err(Refusal::bad(format!("content: at most {LONGEST} bytes")));
@@ -98,14 +98,14 @@ pub async fn write(State(app): State<Arc<App>>, Path(id): Path<String>, bytes: B
 /// Reads the marker of a disk.
 #[utoipa::path(get, path = "/disks/{id}/content", params(("id" = String, Path)),
     responses((status = 200, body = Content), (status = 404, body = Problem)))]
-pub async fn of_disk(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Content>, Refusal> {
+pub async fn of_disk(State(app): State<Arc<App>>, Named(id): Named<String>) -> Result<Json<Content>, Refusal> {
     read(&app, id).await
 }
 
 /// Reads the marker of a snapshot.
 #[utoipa::path(get, path = "/snapshots/{id}/content", params(("id" = String, Path)),
     responses((status = 200, body = Content), (status = 404, body = Problem)))]
-pub async fn of_snapshot(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Content>, Refusal> {
+pub async fn of_snapshot(State(app): State<Arc<App>>, Named(id): Named<String>) -> Result<Json<Content>, Refusal> {
     read(&app, id).await
 }
 
@@ -119,7 +119,7 @@ async fn read(app: &App, id: String) -> Result<Json<Content>, Refusal> {
     responses((status = 200, body = Vec<DeviceContent>), (status = 404, body = Problem)))]
 pub async fn of_image(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<Vec<DeviceContent>>, Refusal> {
     let disks = app.store.read(&Context::engine(), &ReadImage(id.clone())).await?.ok_or_else(|| absent(&id))?;
     Ok(Json(disks.into_iter().map(|(device, content)| DeviceContent { device, content }).collect()))

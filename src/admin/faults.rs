@@ -4,18 +4,18 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Problem, Refusal, Removed};
+use super::{Named, Problem, Refusal, Removed};
 use crate::App;
 use crate::api::action::ECS;
 use crate::api::registry;
 use crate::faults::{self, Fault};
-use crate::levers::rules::{ANY, Effect, Ends, Rule, Standing, Window};
+use crate::levers::rules::{ANY, Effect, Ends, Rule, Standing, When, Window};
 use crate::store::Operation;
 use crate::store::row_locks::RowLocks;
 use crate::store::timers;
@@ -24,13 +24,22 @@ use crate::store::tx::{Context, Tx};
 /// What makes something that can fail.
 const CAN_FAIL: [&str; 5] = [ANY, "CreateSnapshot", "CopySnapshot", "CreateImage", "CopyImage"];
 
-/// A rule that stands.
+/// A rule that stands. Its members are told one by one: a schema of both would forbid what the rule does not know.
 #[derive(Serialize, ToSchema)]
 pub struct FaultRule {
     /// Counts from 1 on since the start.
     id: u64,
-    #[serde(flatten)]
-    rule: Rule,
+    action: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    when: When,
+    effect: Effect,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_hits: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_ms: Option<i64>,
     /// Calls or endings that it was for.
     occasions: u64,
     /// Those of them that it was applied to.
@@ -45,7 +54,9 @@ impl From<Standing> for FaultRule {
     fn from(standing: Standing) -> Self {
         let Standing { number: id, rule, occasions, hits, holds, .. } = standing;
         let is_spent = rule.max_hits.is_some_and(|most| hits >= most);
-        Self { id, rule, occasions, hits, is_spent, holds: holds.into_iter().collect() }
+        let Rule { action, resource, account, when, effect, max_hits, expires_ms } = rule;
+        let holds = holds.into_iter().collect();
+        Self { id, action, resource, account, when, effect, max_hits, expires_ms, occasions, hits, is_spent, holds }
     }
 }
 
@@ -79,14 +90,14 @@ pub async fn list(State(app): State<Arc<App>>) -> Json<Vec<FaultRule>> {
 /// Shows a rule with its hits.
 #[utoipa::path(get, path = "/faults/{id}", params(("id" = u64, Path, description = "Its id")),
     responses((status = 200, body = FaultRule), (status = 404, body = Problem)))]
-pub async fn show(State(app): State<Arc<App>>, Path(id): Path<u64>) -> Result<Json<FaultRule>, Refusal> {
+pub async fn show(State(app): State<Arc<App>>, Named(id): Named<u64>) -> Result<Json<FaultRule>, Refusal> {
     find(&app, id).map(Json)
 }
 
 /// Takes a rule away; what it kept from ending ends now.
 #[utoipa::path(delete, path = "/faults/{id}", params(("id" = u64, Path, description = "Its id")),
     responses((status = 200, body = FaultRule), (status = 404, body = Problem)))]
-pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<u64>) -> Result<Json<FaultRule>, Refusal> {
+pub async fn remove(State(app): State<Arc<App>>, Named(id): Named<u64>) -> Result<Json<FaultRule>, Refusal> {
     let found = find(&app, id)?;
     take_away(&app, |standing| standing.number == id).await?;
     Ok(Json(found))

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Problem, Refusal, Removed};
+use super::{Named, Problem, Refusal, Removed};
 use crate::App;
 use crate::faults::{Fault, fault};
 use crate::store::Operation;
@@ -151,7 +151,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<LockList>, Refusal
 /// Releases an operator's lock. Those of what is under way are released by its end alone.
 #[utoipa::path(delete, path = "/locks/{name}", params(("name" = String, Path, description = "Its name")),
     responses((status = 200, body = Removed), (status = 404, body = Problem)))]
-pub async fn release(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Json<Removed>, Refusal> {
+pub async fn release(State(app): State<Arc<App>>, Named(name): Named<String>) -> Result<Json<Removed>, Refusal> {
     let holder = Some(format!("{PREFIX}{name}"));
     let removed = app.store.write(Context::engine(), RowLocks::none(), Release(holder)).await?;
     if removed == 0 { Err(Refusal::absent(format!("no lock {name} is held"))) } else { Ok(Json(Removed { removed })) }

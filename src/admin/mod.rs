@@ -23,9 +23,10 @@ pub mod webhooks;
 
 use std::sync::{Arc, Mutex};
 
-use axum::extract::DefaultBodyLimit;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, middleware};
 use serde::Serialize;
@@ -205,6 +206,22 @@ impl From<JsonRejection> for Refusal {
 impl From<QueryRejection> for Refusal {
     fn from(rejection: QueryRejection) -> Self {
         Self::bad(rejection.body_text())
+    }
+}
+
+/// What the path names. What cannot be read from a path names nothing: 404, as for all that is not there.
+pub struct Named<T>(pub T);
+
+impl<T, S> FromRequestParts<S> for Named<T>
+where
+    Path<T>: FromRequestParts<S, Rejection = PathRejection>,
+    S: Send + Sync,
+{
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let read = Path::<T>::from_request_parts(parts, state).await;
+        read.map(|Path(named)| Self(named)).map_err(|rejection| Refusal::absent(rejection.body_text()))
     }
 }
 

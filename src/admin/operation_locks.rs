@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Problem, Refusal, Removed};
+use super::{Named, Problem, Refusal, Removed};
 use crate::App;
 use crate::actions::instances::LOCK_REASONS;
 use crate::faults::Fault;
@@ -84,7 +84,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<InstanceLock>>
     responses((status = 200, body = Removed), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn remove(
     State(app): State<Arc<App>>,
-    Path(instance): Path<String>,
+    Named(instance): Named<String>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Removed>, Refusal> {
     let Query(Which { reason }) = which?;

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Problem, Refusal, accounts};
+use super::{Named, Problem, Refusal, accounts};
 use crate::App;
 use crate::config::Account;
 
@@ -41,7 +41,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Result<Json<Vec<AccountStandin
     responses((status = 200, body = Standing), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn set(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     standing: Result<Json<Standing>, JsonRejection>,
 ) -> Result<Json<Standing>, Refusal> {
     let Json(standing) = standing?;

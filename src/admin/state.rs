@@ -6,13 +6,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::moment::Moment;
-use super::{Problem, Refusal, body, check_name};
+use super::{Named, Problem, Refusal, body, check_name};
 use crate::faults::Fault;
 use crate::store::Operation;
 use crate::store::catalog::{Fields, IMPLIED};
@@ -123,7 +123,7 @@ fn existing(app: &App, name: &str) -> Result<(), Refusal> {
 /// Puts a saved state in the place of what is there; a manual clock goes back to its time, ids to their place.
 #[utoipa::path(post, path = "/savepoints/{name}/restore", params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn restore(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<StatusCode, Refusal> {
+pub async fn restore(State(app): State<Arc<App>>, Named(name): Named<String>) -> Result<StatusCode, Refusal> {
     existing(&app, &name)?;
     app.store.restore(&name).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -132,7 +132,7 @@ pub async fn restore(State(app): State<Arc<App>>, Path(name): Path<String>) -> R
 /// Forgets a save point.
 #[utoipa::path(delete, path = "/savepoints/{name}", params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn delete(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<StatusCode, Refusal> {
+pub async fn delete(State(app): State<Arc<App>>, Named(name): Named<String>) -> Result<StatusCode, Refusal> {
     existing(&app, &name)?;
     app.store.delete_savepoint(&name)?;
     Ok(StatusCode::NO_CONTENT)
@@ -167,7 +167,7 @@ pub struct Changed {
     responses((status = 200, body = BTreeMap<String, Difference>), (status = 404, body = Problem)))]
 pub async fn diff(
     State(app): State<Arc<App>>,
-    Path((a, b)): Path<(String, String)>,
+    Named((a, b)): Named<(String, String)>,
 ) -> Result<Json<BTreeMap<String, Difference>>, Refusal> {
     let before = contents(&app, &a).await?;
     let mut after = contents(&app, &b).await?;

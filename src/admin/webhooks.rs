@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use http_body_util::Full;
 use hyper::Request;
@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use utoipa::ToSchema;
 
 use super::events::{Told, read};
-use super::{Problem, Refusal, body, check_name};
+use super::{Named, Problem, Refusal, body, check_name};
 use crate::App;
 use crate::faults::Fault;
 use crate::store::Operation;
@@ -134,7 +134,7 @@ pub async fn add(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Json<Webho
 /// Removes a webhook; what was not delivered never will be.
 #[utoipa::path(delete, path = "/webhooks/{name}", params(("name" = String, Path)),
     responses((status = 204), (status = 404, body = Problem)))]
-pub async fn remove(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<StatusCode, Refusal> {
+pub async fn remove(State(app): State<Arc<App>>, Named(name): Named<String>) -> Result<StatusCode, Refusal> {
     if !change(&app, Change::Delete(name.clone())).await? {
         return Err(Refusal::absent("there is no such webhook"));
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::timers::{self, Timer};
 use super::tx::{Context, Scratch, Tx};
-use super::writer::Writer;
+use super::writer::{Writer, contained};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -130,7 +130,7 @@ impl Writer {
             let due = timers::take_due(&mut tx, until).await;
             let Some(timer) = due.map_err(|failure| (None, failure))? else { return Ok(true) };
             tx.fires_at(timer.due_at);
-            (self.fire)(&mut tx, &timer).await.map_err(|failure| (Some(timer), failure))?;
+            contained((self.fire)(&mut tx, &timer)).await.map_err(|failure| (Some(timer), failure))?;
             if scratch.marks.last_event - self.marks.last_event >= EVENTS_A_COMMIT {
                 break;
             }

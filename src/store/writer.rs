@@ -1,10 +1,13 @@
 //! The writer: the only connection that writes, many operations to a commit; knows nothing of what they mean.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::FutureExt as _;
 use sqlx::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -74,6 +77,16 @@ pub enum Kept {
     Undo,
 }
 
+/// What an operation or a firing comes to; its panic is a failure of its own, and the writer goes on for all others.
+pub async fn contained<T>(running: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    AssertUnwindSafe(running).catch_unwind().await.unwrap_or_else(|panic| Err(Fault::internal(told(&*panic))))
+}
+
+fn told(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("a panic: {}", text.unwrap_or("without a word"))
+}
+
 /// The [`Job`] of an operation.
 pub struct Task<O: Operation> {
     operation: O,
@@ -103,7 +116,7 @@ impl<O: Operation> Job for Task<O> {
             scratch.guards = std::mem::take(&mut self.guards);
             let before = scratch.marks.clone();
             let mut tx = Tx::new(conn, now, &self.context, shared, scratch);
-            let outcome = self.operation.run(&mut tx).await;
+            let outcome = contained(self.operation.run(&mut tx)).await;
             self.guards = std::mem::take(&mut scratch.guards);
             if outcome.is_err() {
                 // An id drawn before the refusal is drawn again by the next operation.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod clock;
+mod described;
 mod endings;
 mod faults;
 mod lag;

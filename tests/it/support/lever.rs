@@ -4,7 +4,6 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::response::Response;
 use serde_json::Value;
-use snapshotd::wire::http;
 use tower::ServiceExt as _;
 
 use super::TestApp;
@@ -15,7 +14,8 @@ impl TestApp {
         let request = Request::builder().method(method).uri(format!("/_snapshotd{path}"));
         let request = request.header("host", "localhost").header("content-type", "application/json");
         let request = request.body(Body::from(body.to_owned())).expect("a request");
-        http::router(self.app().clone()).oneshot(request).await.expect("an answer")
+        let router = self.router.clone().expect("it is open between the calls of a test");
+        router.oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 
     /// Moves a lever; status and body.

@@ -7,6 +7,7 @@ pub mod database;
 pub mod invariants;
 pub mod judge;
 pub mod lever;
+pub mod random;
 pub mod request;
 pub mod seed;
 pub mod seen;
