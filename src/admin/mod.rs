@@ -21,16 +21,19 @@ pub mod standing;
 mod state;
 pub mod webhooks;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Request};
+use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 use axum::{Json, Router, middleware};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
+use tower::ServiceExt as _;
 use utoipa::{OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -71,16 +74,28 @@ impl Signals {
     }
 }
 
-/// All levers; none where they are switched off.
-pub fn router(app: &Arc<App>) -> Router<Arc<App>> {
+/// All levers, and `otherwise` for what is none; nothing where they are switched off.
+///
+/// They are made when the first call comes: with their description they take as much memory as all the rest at its start.
+pub fn router<H: Handler<T, Arc<App>>, T: 'static>(app: &Arc<App>, otherwise: H) -> Router<Arc<App>> {
     if !app.config.has_levers() {
         return Router::new();
     }
+    let (app, made) = (Arc::clone(app), Arc::new(OnceLock::new()));
+    let serve = any(async move |request: Request| {
+        let levers: Router = made.get_or_init(|| all(&app, otherwise)).clone();
+        levers.oneshot(request).await
+    });
+    Router::new().route(PATH, serve.clone()).route(&format!("{PATH}/{{*lever}}"), serve)
+}
+
+fn all<H: Handler<T, Arc<App>>, T: 'static>(app: &Arc<App>, otherwise: H) -> Router {
     let (router, description) = levers().split_for_parts();
     let document = move || async move { Json(description) };
     let guarded = middleware::from_fn_with_state(Arc::clone(app), guard::admit);
     let router = router.route(&format!("{PATH}/openapi.json"), axum::routing::get(document));
-    router.layer(DefaultBodyLimit::max(BODY_BYTES)).layer(guarded)
+    let guarded = router.layer(DefaultBodyLimit::max(BODY_BYTES)).layer(guarded);
+    guarded.method_not_allowed_fallback(otherwise.clone()).fallback(otherwise).with_state(Arc::clone(app))
 }
 
 /// One line for each lever.
