@@ -5,9 +5,11 @@
 
 mod admin;
 mod auto_snapshot_policies;
+mod backup;
 mod clock;
 mod coverage;
 mod crash;
+mod damage;
 mod disk_changes;
 mod disk_clones;
 mod disk_codes;
@@ -21,6 +23,8 @@ mod image_copies;
 mod image_shares;
 mod images;
 mod instances;
+#[cfg(target_os = "linux")]
+mod io_faults;
 mod keys;
 mod kill;
 mod levers;
@@ -32,6 +36,8 @@ mod older;
 mod once;
 mod operation_locks;
 mod policy_associations;
+#[cfg(target_os = "linux")]
+mod power;
 mod regions;
 mod rust_helper;
 mod schedules;
@@ -48,3 +54,4 @@ mod support;
 mod tags;
 mod tasks;
 mod tls;
+mod upgrade;
