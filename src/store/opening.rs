@@ -45,8 +45,10 @@ const VACUUM_PAGES: &str = "PRAGMA incremental_vacuum(2000)";
 
 /// A new database until it is whole, in the folder.
 const DRAFT_FILE: &str = "snapshotd.db.new";
-/// `SQLITE_CORRUPT` and `SQLITE_NOTADB`, without what else the higher bits tell.
-const DAMAGED: [i64; 2] = [11, 26];
+/// Whether SQLite's code is `SQLITE_CORRUPT` or `SQLITE_NOTADB`, whatever else the higher bits tell.
+pub(super) fn is_damage(code: i64) -> bool {
+    matches!(code & 0xff, 11 | 26)
+}
 
 /// Why a store cannot be opened, copied or put back.
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl std::error::Error for Failure {}
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok());
-        if code.is_some_and(|code| DAMAGED.contains(&(code & 0xff))) {
+        if code.is_some_and(is_damage) {
             return Self::Damaged(error.to_string());
         }
         Self::Database(error)

@@ -8,7 +8,7 @@ use std::path::Path;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::folder::{database, journal_of, length, log_of};
-use super::opening::{MIGRATIONS, connection};
+use super::opening::{MIGRATIONS, connection, is_damage};
 use super::{Conn, Failure, Store};
 use crate::config::Config;
 
@@ -171,6 +171,11 @@ async fn whole(conn: &mut Conn) -> Result<Option<String>, Failure> {
 
 async fn first_word(conn: &mut Conn, pragma: &'static str) -> Result<Option<String>, Failure> {
     let word: String = sqlx::query_scalar(pragma).fetch_one(conn).await?;
+    // A page that could not be read is told among the faults, and may be sound.
+    let code = word.split_once("error code=").and_then(|(_, code)| code.trim().parse().ok());
+    if code.is_some_and(|code| !is_damage(code)) {
+        return Err(Failure::Database(sqlx::Error::Protocol(word)));
+    }
     Ok((word != "ok").then_some(word))
 }
 

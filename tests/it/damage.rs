@@ -219,7 +219,7 @@ fn readable(connection: &mut Connection, size: usize) -> (Vec<(String, String)>,
 
 #[test]
 fn what_a_start_passes_over_in_a_large_database_is_found_by_check_and_never_answered_from() {
-    const ROWS: usize = 6_000;
+    const ROWS: usize = 9_000;
     let place = large(ROWS);
     let daemon = Daemon::start(place.folder.path(), &QUIET);
     let (known, failures) = readable(&mut daemon.connect(), ROWS);
@@ -264,7 +264,7 @@ fn what_a_start_passes_over_in_a_large_database_is_found_by_check_and_never_answ
 
 #[test]
 fn damage_done_while_calls_are_served_is_an_internal_error_and_no_false_answer() {
-    const ROWS: usize = 6_000;
+    const ROWS: usize = 9_000;
     let place = large(ROWS);
     let daemon = Daemon::start(place.folder.path(), &QUIET);
     let connection = &mut daemon.connect();

@@ -263,7 +263,10 @@ fn lives_on(folder: &Path, version: i64) {
     call(connection, "DetachDisk", &[disk, ("InstanceId", "i-bp1old")]);
     call(connection, "ResizeDisk", &[("DiskId", "d-bp1made"), ("NewSize", "60")]);
     call(connection, "AttachDisk", &[("DiskId", "d-bp1made"), ("InstanceId", "i-bp1old")]);
-    let image = call(connection, "CreateImage", &[snapshot, ("ImageName", "new")]);
+    let base = ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd");
+    let instance = call(connection, "RunInstances", &[base, ("InstanceType", "ecs.g7.large")]);
+    let instance = instance["InstanceIdSets"]["InstanceIdSet"][0].as_str().expect("an id").to_owned();
+    let image = call(connection, "CreateImage", &[("InstanceId", &instance), ("ImageName", "new")]);
     assert!(image["ImageId"].is_string(), "{image}");
     assert_eq!(call(connection, "DescribeImages", &[])["TotalCount"], 8, "the base images");
     advance(connection, "1h");
