@@ -67,7 +67,8 @@ async fn copy(source: &Path, draft: &Path) -> Result<u64, Failure> {
 pub async fn put_back(config: &Config, file: &Path, replace: bool) -> Result<(), Failure> {
     let folder = &config.data_dir;
     if length(&log_of(file)) > 0 {
-        let why = "has a write-ahead log beside it, so it is no backup; `snapshotd backup` makes one of a database in use";
+        let why =
+            "has a write-ahead log beside it, so it is no backup; `snapshotd backup` makes one of a database in use";
         return Err(Failure::Refused(format!("{} {why}", file.display())));
     }
     let source = File::open(file).map_err(of(file))?;

@@ -100,7 +100,8 @@ pub(super) fn length(file: &Path) -> u64 {
 /// Makes the folder, and what is above it, with mode 0700 if it is not there.
 pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
     let failed = |error| Failure::Folder(folder.to_owned(), error);
-    let made: Vec<&Path> = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    let made: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
     DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     made.iter().try_for_each(|path| sync_folder(path.parent().unwrap_or(path))).map_err(failed)
 }

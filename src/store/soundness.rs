@@ -70,6 +70,14 @@ pub(super) fn is_absent(file: &Path) -> Result<bool, Failure> {
 /// # Errors
 /// See [`Failure`]. The file and its log are as they were, to the byte.
 pub(super) async fn look(file: &Path, depth: Depth) -> Result<usize, Failure> {
+    match look_once(file, depth).await {
+        // SQLite has the same words for a page that could not be read just then.
+        Err(Failure::Damaged(_)) => look_once(file, depth).await,
+        seen => seen,
+    }
+}
+
+async fn look_once(file: &Path, depth: Depth) -> Result<usize, Failure> {
     header(file)?;
     // One who only reads writes no log back when it closes; but it cannot undo what a crash left half done.
     let reads = length(&journal_of(file)) == 0;
@@ -108,9 +116,8 @@ fn header(file: &Path) -> Result<(), Failure> {
 
 /// How many migrations are still to come; all must be known that have been.
 async fn pending(conn: &mut Conn) -> Result<usize, Failure> {
-    let tables: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'")
-        .fetch_all(&mut *conn)
-        .await?;
+    let tables: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table'").fetch_all(&mut *conn).await?;
     if !tables.iter().any(|name| name == "_sqlx_migrations") {
         return Err(Failure::Foreign("it is no store of snapshotd".to_owned()));
     }

@@ -16,11 +16,8 @@ use crate::support::database;
 use crate::support::load::Random;
 
 const PAGE: usize = 4_096;
-const QUIET: [(&str, &str); 3] = [
-    ("SNAPSHOTD_LOG__LEVEL", "off"),
-    ("SNAPSHOTD_LIMITS__READERS", "2"),
-    ("SNAPSHOTD_LIFECYCLE__SNAPSHOT_MS", "5"),
-];
+const QUIET: [(&str, &str); 3] =
+    [("SNAPSHOTD_LOG__LEVEL", "off"), ("SNAPSHOTD_LIMITS__READERS", "2"), ("SNAPSHOTD_LIFECYCLE__SNAPSHOT_MS", "5")];
 const DISK: &str = "d-bp1damage";
 
 /// A store, with the log of a killed daemon or without one.

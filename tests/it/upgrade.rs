@@ -258,7 +258,11 @@ fn lives_on(folder: &Path, version: i64) {
     let taken = if version >= 5 { 2 } else { 0 };
     assert_eq!(count(connection, &[]), 5 + taken);
     assert_eq!(count(connection, &[("SnapshotType", "auto")]), taken);
-    call(connection, "DeleteImage", &[("ImageId", "m-bp1old")]);
+    let image = ("ImageId", "m-bp1old");
+    if version >= 7 {
+        call(connection, "ModifyImageSharePermission", &[image, ("RemoveAccount.1", "1000000000000002")]);
+    }
+    call(connection, "DeleteImage", &[image]);
     call(connection, "DeleteSnapshot", &[("SnapshotId", "s-bp1image")]);
     call(connection, "DetachDisk", &[disk, ("InstanceId", "i-bp1old")]);
     call(connection, "ResizeDisk", &[("DiskId", "d-bp1made"), ("NewSize", "60")]);

@@ -45,7 +45,10 @@ static STATE: Mutex<Option<State>> = Mutex::new(None);
 static KNOWN: [AtomicBool; 4_096] = [const { AtomicBool::new(false) }; 4_096];
 
 fn is_known(descriptor: c_int) -> bool {
-    usize::try_from(descriptor).ok().and_then(|place| KNOWN.get(place)).is_some_and(|known| known.load(Ordering::Acquire))
+    usize::try_from(descriptor)
+        .ok()
+        .and_then(|place| KNOWN.get(place))
+        .is_some_and(|known| known.load(Ordering::Acquire))
 }
 
 fn set_known(descriptor: c_int, is: bool) {
