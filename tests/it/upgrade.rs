@@ -258,12 +258,16 @@ fn lives_on(folder: &Path, version: i64) {
     let taken = if version >= 5 { 2 } else { 0 };
     assert_eq!(count(connection, &[]), 5 + taken);
     assert_eq!(count(connection, &[("SnapshotType", "auto")]), taken);
-    let image = ("ImageId", "m-bp1old");
-    if version >= 7 {
-        call(connection, "ModifyImageSharePermission", &[image, ("RemoveAccount.1", "1000000000000002")]);
+    let (image, used) = (("ImageId", "m-bp1old"), ("SnapshotId", "s-bp1image"));
+    // From then on it is shared.
+    let is_shared = version >= 7;
+    if is_shared {
+        refused(connection, "DeleteImage", &[image], "ImageUseShared");
+        refused(connection, "DeleteSnapshot", &[used], "SnapshotCreatedImage");
+    } else {
+        call(connection, "DeleteImage", &[image]);
+        call(connection, "DeleteSnapshot", &[used]);
     }
-    call(connection, "DeleteImage", &[image]);
-    call(connection, "DeleteSnapshot", &[("SnapshotId", "s-bp1image")]);
     call(connection, "DetachDisk", &[disk, ("InstanceId", "i-bp1old")]);
     call(connection, "ResizeDisk", &[("DiskId", "d-bp1made"), ("NewSize", "60")]);
     call(connection, "AttachDisk", &[("DiskId", "d-bp1made"), ("InstanceId", "i-bp1old")]);
@@ -272,7 +276,8 @@ fn lives_on(folder: &Path, version: i64) {
     let instance = instance["InstanceIdSets"]["InstanceIdSet"][0].as_str().expect("an id").to_owned();
     let image = call(connection, "CreateImage", &[("InstanceId", &instance), ("ImageName", "new")]);
     assert!(image["ImageId"].is_string(), "{image}");
-    assert_eq!(call(connection, "DescribeImages", &[])["TotalCount"], 8, "the base images");
+    let images = if is_shared { 9 } else { 8 };
+    assert_eq!(call(connection, "DescribeImages", &[])["TotalCount"], images, "eight of them are base images");
     advance(connection, "1h");
     assert!(daemon.terminate().success());
     let broken = database::block_on(invariants::check(&folder.join("snapshotd.db"), &BTreeSet::new()));
