@@ -9,7 +9,6 @@
 //! Every hook does its work by a plain system call, so that nothing of this library comes back to itself.
 
 #![cfg(target_os = "linux")]
-#![expect(clippy::missing_safety_doc, reason = "each is as safe as the function of the C library that it stands for")]
 
 mod hooks;
 mod log;
