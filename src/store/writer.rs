@@ -274,12 +274,11 @@ impl Writer {
 
     pub(super) async fn commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
         let committed = self.try_commit(scratch).await;
-        match &committed {
-            Ok(()) => self.committed(scratch).await,
-            Err(_) => {
-                self.roll_back().await;
-                self.bury().await;
-            }
+        if committed.is_ok() {
+            self.committed(scratch).await;
+        } else {
+            self.roll_back().await;
+            self.bury().await;
         }
         committed
     }
