@@ -1,13 +1,11 @@
-//! `snapshotd check`: looks at configuration and database; takes no lock, changes nothing.
+//! `snapshotd check`: looks at configuration and the whole database; takes no lock, changes nothing.
 
 use std::process::ExitCode;
 
+use super::DATABASE_REFUSED;
 use crate::config::Config;
 use crate::store::Store;
-use crate::store::opening::Checked;
-
-/// The database is there and cannot be used.
-const DATABASE_REFUSED: u8 = 2;
+use crate::store::soundness::Checked;
 
 pub async fn run(config: Config) -> ExitCode {
     println!("configuration: fine, {} account(s)", config.accounts.len());

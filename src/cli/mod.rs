@@ -1,6 +1,7 @@
 //! The commands of `snapshotd`: their arguments and which function does each; no work of their own.
 
 mod actions;
+mod backup;
 mod ca;
 mod call;
 mod check;
@@ -20,6 +21,10 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Config, Flags, LogFormat};
+use crate::store::Failure;
+
+/// The database is there and cannot be used: to try again is no help.
+const DATABASE_REFUSED: u8 = 2;
 
 /// A local Alibaba Cloud ECS block-storage control plane.
 #[derive(Debug, Parser)]
@@ -51,8 +56,17 @@ struct CommonFlags {
 enum Command {
     /// Serve the API (the default)
     Serve,
-    /// Check configuration and database without serving: 0 fine, 1 refused, 2 the database is not
+    /// Check configuration and the whole database without serving: 0 fine, 1 refused, 2 the database is not
     Check,
+    /// Copy the database into a new file, also while a daemon serves it
+    Backup { file: PathBuf },
+    /// Put a backup in the place of the database; no daemon may serve it
+    Restore {
+        file: PathBuf,
+        /// In the place of a database that is there
+        #[arg(long)]
+        replace: bool,
+    },
     /// List the actions that are implemented
     Actions,
     /// Print the certificate of the local CA that HTTPS clients have to trust
@@ -82,12 +96,23 @@ pub fn run(arguments: Arguments) -> ExitCode {
     match command {
         Some(Command::Ca) => ca::run(&config),
         Some(Command::Check) => on_one_thread(check::run(config)),
+        Some(Command::Backup { file }) => on_one_thread(backup::back_up(config, file)),
+        Some(Command::Restore { file, replace }) => on_one_thread(backup::put_back(config, file, replace)),
         Some(Command::Lever(lever)) => on_one_thread(lever::run(config, lever)),
         Some(Command::Call(arguments)) => on_one_thread(call::run(config, arguments)),
         Some(Command::Serve | Command::Actions) | None => {
             start_log(&config);
             serve::run(config)
         }
+    }
+}
+
+/// Says why a store cannot be had.
+fn refuse_store(failure: &Failure) -> ExitCode {
+    eprintln!("snapshotd: {failure}");
+    match failure {
+        Failure::Damaged(_) | Failure::Foreign(_) => ExitCode::from(DATABASE_REFUSED),
+        _ => ExitCode::FAILURE,
     }
 }
 

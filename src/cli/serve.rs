@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::notify;
+use super::{notify, refuse_store};
 use crate::App;
 use crate::admin::{seed, webhooks};
 use crate::config::{Config, DEFAULT_KEY};
@@ -33,7 +33,7 @@ async fn serve(config: Config) -> ExitCode {
     };
     let app = match App::open(config).await {
         Ok(app) => app,
-        Err(failure) => return refuse(&failure),
+        Err(failure) => return refuse_store(&failure),
     };
     let file = app.config.seed.file.clone();
     if !file.as_os_str().is_empty()

@@ -1,6 +1,8 @@
 //! The data folder: its files with their modes, the lock that keeps a second process out, the published endpoint; no SQL.
+//!
+//! A file is as durable as its name: who makes or renames one that counts syncs the folder as well.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -68,15 +70,66 @@ pub(super) fn database(config: &Config) -> PathBuf {
     config.data_dir.join(DATABASE_FILE)
 }
 
-pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| Failure::Folder(folder.to_owned(), error))
+/// The name of an SQLite file's side file.
+fn beside(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.to_owned().into_os_string();
+    name.push(ending);
+    PathBuf::from(name)
 }
 
-/// Makes the file with mode 0600 if it is not there and tells whether it is empty; the database's side files take their
-/// mode from it.
-pub(super) fn private_file(path: &Path) -> io::Result<bool> {
-    Ok(private().open(path)?.metadata()?.len() == 0)
+/// The write-ahead log of a database.
+pub(super) fn log_of(file: &Path) -> PathBuf {
+    beside(file, "-wal")
+}
+
+/// The index of the log, which is shared memory and means nothing once nobody has the database open.
+pub(super) fn index_of(file: &Path) -> PathBuf {
+    beside(file, "-shm")
+}
+
+/// The rollback journal of a database that is not in the mode of write-ahead logs yet.
+pub(super) fn journal_of(file: &Path) -> PathBuf {
+    beside(file, "-journal")
+}
+
+/// The bytes of a file; 0 where there is none.
+pub(super) fn length(file: &Path) -> u64 {
+    fs::metadata(file).map_or(0, |data| data.len())
+}
+
+/// Makes the folder, and what is above it, with mode 0700 if it is not there.
+pub(super) fn make_folder(folder: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::Folder(folder.to_owned(), error);
+    let made: Vec<&Path> =
+        folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+    made.iter().try_for_each(|path| sync_folder(path.parent().unwrap_or(path))).map_err(failed)
+}
+
+/// Makes the file with mode 0600, which the database's side files take from it; it must not be there yet.
+pub(super) fn new_private_file(path: &Path) -> io::Result<File> {
+    private().create_new(true).open(path)
+}
+
+/// Gives a finished file its name for good, in the place of what had it.
+pub(super) fn put_in_place(draft: &Path, file: &Path) -> io::Result<()> {
+    File::open(draft)?.sync_all()?;
+    fs::rename(draft, file)?;
+    sync_folder(file.parent().unwrap_or(file))
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
+}
+
+/// Removes a file that may not be there.
+pub(super) fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn private() -> OpenOptions {

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one place for SQL")]
 
 pub mod accounts;
+pub mod backup;
 mod block_on;
 pub mod catalog;
 pub mod client_tokens;
@@ -36,6 +37,7 @@ pub mod snapshot_links;
 pub mod snapshot_locks;
 pub mod snapshot_services;
 pub mod snapshots;
+pub mod soundness;
 pub mod tag_usage;
 pub mod tags;
 pub mod tasks;

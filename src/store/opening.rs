@@ -14,11 +14,12 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::block_on::block_on;
 use super::filter::Walks;
-use super::folder::{FolderLock, database, make_folder, private_file};
+use super::folder::{FolderLock, database, log_of, make_folder, new_private_file, put_in_place, remove};
 use super::past::Past;
 use super::readers::Readers;
 use super::row_locks::LockTable;
 use super::settling::Retries;
+use super::soundness::{self, Depth};
 use super::tx::Marks;
 use super::writer::{Fire, Request, Writer, events_between_prunings};
 use super::{Conn, Shared, Store, Turns, timers};
@@ -27,7 +28,7 @@ use crate::config::Config;
 use crate::ids::IdGenerator;
 use crate::levers::Levers;
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Pages of the write-ahead log before it is written back: larger ones halve the longest waits.
 const CHECKPOINT_PAGES: &str = "4000";
@@ -42,11 +43,22 @@ const ROWS_ON_THE_WAY: usize = 512;
 /// Free pages handed back in one go.
 const VACUUM_PAGES: &str = "PRAGMA incremental_vacuum(2000)";
 
-/// Why a store cannot be opened.
+/// A new database until it is whole, in the folder.
+const DRAFT_FILE: &str = "snapshotd.db.new";
+/// Whether SQLite's code is `SQLITE_CORRUPT` or `SQLITE_NOTADB`, whatever else the higher bits tell.
+pub(super) fn is_damage(code: i64) -> bool {
+    matches!(code & 0xff, 11 | 26)
+}
+
+/// Why a store cannot be opened, copied or put back.
 #[derive(Debug)]
 pub enum Failure {
     /// Another process has it.
     InUse(PathBuf),
+    /// What was asked for would destroy something or makes no sense.
+    Refused(String),
+    /// It is not what was written.
+    Damaged(String),
     /// It was written by a newer program, or a migration of its was altered.
     Foreign(String),
     /// The folder or a file in it.
@@ -59,6 +71,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InUse(path) => write!(f, "{} is in use by another snapshotd", path.display()),
+            Self::Refused(why) => f.write_str(why),
+            Self::Damaged(why) => write!(f, "the database is damaged: {why}; it is left as it is"),
             Self::Foreign(why) => write!(f, "the database was not written by this version: {why}; it is left as it is"),
             Self::Folder(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Database(error) => write!(f, "the database cannot be used: {error}; it is left as it is"),
@@ -70,6 +84,10 @@ impl std::error::Error for Failure {}
 
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<i64>().ok());
+        if code.is_some_and(is_damage) {
+            return Self::Damaged(error.to_string());
+        }
         Self::Database(error)
     }
 }
@@ -106,8 +124,12 @@ impl Store {
         make_folder(folder)?;
         let lock = FolderLock::take(folder)?;
         let file = database(config);
-        let is_new = private_file(&file).map_err(|error| Failure::Folder(file.clone(), error))?;
-        let opening = Opening { options: writing(&file, is_new), _lock: lock };
+        if soundness::is_absent(&file)? {
+            make(&folder.join(DRAFT_FILE), &file).await?;
+        } else {
+            soundness::look(&file, Depth::Quick).await?;
+        }
+        let opening = Opening { options: writing(&file), _lock: lock };
         let mut conn = opening.connect_writer().await?;
         migrate(&mut conn).await?;
         let stored = load(&mut conn, config, clock).await?;
@@ -146,50 +168,6 @@ impl Store {
         start(writer, requests)?;
         Ok(Self { shared, queue, readers })
     }
-
-    /// Looks at the database without serving, locking or migrating it.
-    ///
-    /// # Errors
-    /// See [`Failure`]; a folder without a database is none.
-    pub async fn check(config: &Config) -> Result<Checked, Failure> {
-        let file = database(config);
-        if !file.exists() {
-            return Ok(Checked::Absent);
-        }
-        let mut conn = connection(&file).read_only(true).connect().await?;
-        let fine: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(&mut conn).await?;
-        if fine != "ok" {
-            return Err(Failure::Database(sqlx::Error::Protocol(fine)));
-        }
-        let tables: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master WHERE name = '_sqlx_migrations'")
-            .fetch_one(&mut conn)
-            .await?;
-        let applied: Vec<(i64, Vec<u8>)> = if tables == 0 {
-            Vec::new()
-        } else {
-            sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
-                .fetch_all(&mut conn)
-                .await?
-        };
-        conn.close().await?;
-        for (version, checksum) in &applied {
-            let known = MIGRATIONS.iter().find(|migration| migration.version == *version);
-            if known.is_none_or(|migration| *migration.checksum != **checksum) {
-                return Err(Failure::Foreign(format!("migration {version} is not known here")));
-            }
-        }
-        let pending = MIGRATIONS.iter().count().saturating_sub(applied.len());
-        Ok(Checked::Fine { pending })
-    }
-}
-
-/// What [`Store::check`] found.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Checked {
-    /// No database yet; the first start makes it.
-    Absent,
-    /// A sound database, with so many migrations still to come.
-    Fine { pending: usize },
 }
 
 impl Opening {
@@ -253,18 +231,36 @@ pub(super) fn connection(file: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// `auto_vacuum` is asked for at the beginning only: SQLite writes each time that it is, and a database that turns out
-/// broken or foreign is to stay as it is.
-fn writing(file: &Path, is_new: bool) -> SqliteConnectOptions {
-    let options = connection(file);
-    let options = if is_new { options.auto_vacuum(SqliteAutoVacuum::Incremental) } else { options };
-    options
+fn writing(file: &Path) -> SqliteConnectOptions {
+    connection(file)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .pragma("journal_size_limit", LOG_BYTES)
         .pragma("cache_size", WRITER_CACHE_KIB)
         .pragma("temp_store", "MEMORY")
+        .pragma("cell_size_check", "ON")
+}
+
+/// Makes an empty store in one step, under another name until it is whole: what has the name was never half done, and where
+/// the power fails there is either none or one.
+async fn make(draft: &Path, file: &Path) -> Result<(), Failure> {
+    let failed = |error| Failure::Folder(draft.to_owned(), error);
+    remove(draft).and_then(|()| new_private_file(draft)).map_err(failed)?;
+    let options = connection(draft).auto_vacuum(SqliteAutoVacuum::Incremental).journal_mode(SqliteJournalMode::Off);
+    let mut conn = options.synchronous(SqliteSynchronous::Off).connect().await?;
+    migrate(&mut conn).await?;
+    conn.close().await?;
+    keep_log(draft).await?;
+    put_in_place(draft, file).map_err(failed)
+}
+
+/// Puts a database that is not in its place yet into the mode of write-ahead logs: later, a crash in the middle of that would
+/// leave a journal to be undone.
+pub(super) async fn keep_log(draft: &Path) -> Result<(), Failure> {
+    let conn = connection(draft).journal_mode(SqliteJournalMode::Wal).connect().await?;
+    conn.close().await?;
+    remove(&log_of(draft)).map_err(|error| Failure::Folder(draft.to_owned(), error))
 }
 
 pub(super) fn reading(file: &Path) -> SqliteConnectOptions {

@@ -67,12 +67,11 @@ impl Store {
         let folder = self.shared.config.data_dir.join(FOLDER);
         folder::make_folder(&folder).map_err(Fault::internal)?;
         let (file, draft) = (self.savepoint_file(name), folder.join(format!("{name}.draft")));
-        std::fs::remove_file(&draft).or_else(absent_is_fine).map_err(Fault::internal)?;
-        folder::private_file(&draft).map_err(Fault::internal)?;
+        folder::remove(&draft).and_then(|()| folder::new_private_file(&draft)).map_err(Fault::internal)?;
         let mut conn = opening::connection(&folder::database(&self.shared.config)).connect().await?;
         sqlx::query("VACUUM INTO $1").bind(draft.to_string_lossy().into_owned()).execute(&mut conn).await?;
         conn.close().await?;
-        std::fs::rename(&draft, &file).map_err(Fault::internal)?;
+        folder::put_in_place(&draft, &file).map_err(Fault::internal)?;
         self.describe_savepoint(name).await
     }
 
@@ -112,7 +111,9 @@ impl Store {
     pub fn delete_savepoint(&self, name: &str) -> Result<bool, Fault> {
         let there = self.has_savepoint(name);
         if there {
-            std::fs::remove_file(self.savepoint_file(name)).map_err(Fault::internal)?;
+            let file = self.savepoint_file(name);
+            folder::remove(&file).map_err(Fault::internal)?;
+            folder::sync_folder(file.parent().unwrap_or(&file)).map_err(Fault::internal)?;
         }
         Ok(there)
     }

@@ -287,11 +287,25 @@ impl Writer {
 
     pub(super) async fn commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
         let committed = self.try_commit(scratch).await;
-        match &committed {
-            Ok(()) => self.committed(scratch).await,
-            Err(_) => self.roll_back().await,
+        if committed.is_ok() {
+            self.committed(scratch).await;
+        } else {
+            self.roll_back().await;
+            self.bury().await;
         }
         committed
+    }
+
+    /// A commit that failed may stand in the log, whole and unseen: a crash would bring it back. The next one overwrites it,
+    /// so one comes at once that changes nothing. Where that fails as well the next call's does it.
+    async fn bury(&mut self) {
+        if self.shared.commits_allowed.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        if let Err(error) = sqlx::query("PRAGMA user_version = 0").execute(&mut self.conn).await {
+            tracing::debug!(%error, "the failed commit is not overwritten yet");
+            self.roll_back().await;
+        }
     }
 
     async fn try_commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {

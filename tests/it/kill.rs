@@ -1,135 +1,79 @@
-//! `kill -9` under load: what was acknowledged is there afterwards, and nothing is there by half.
+//! `kill -9` under load, again and again on one folder: what was acknowledged is there, and nothing is there by half.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
-use crate::support::answer::snapshot_ids;
-use crate::support::daemon::{Connection, Daemon, furnish};
+use crate::support::daemon::{Daemon, furnish};
+use crate::support::load::{self, Client, Random};
 use crate::support::{database, invariants};
 
 const CLIENTS: usize = 8;
-/// Acknowledged calls before the daemon dies.
-const CALLS: usize = 400;
-const VARIABLES: [(&str, &str); 2] = [("SNAPSHOTD_LIFECYCLE__SNAPSHOT_MS", "20"), ("SNAPSHOTD_LOG__LEVEL", "off")];
+const VARIABLES: [(&str, &str); 3] = [
+    ("SNAPSHOTD_LIFECYCLE__SNAPSHOT_MS", "20"),
+    ("SNAPSHOTD_LIFECYCLE__IMAGE_MS", "20"),
+    ("SNAPSHOTD_LOG__LEVEL", "off"),
+];
 
-/// What a client knows when its connection ends.
-#[derive(Default)]
-struct Known {
-    /// By client token: the ids of acknowledged snapshots; none where no answer came.
-    made: BTreeMap<String, Option<String>>,
-    /// Acknowledged deletions.
-    deleted: BTreeSet<String>,
-    /// Deletions without an answer: either is fine.
-    in_doubt: BTreeSet<String>,
-}
-
-/// Makes snapshots, each with a token of its own, and deletes every second one, until nobody answers.
-fn load(mut connection: Connection, client: usize, disk: &str, acknowledged: &AtomicUsize) -> Known {
-    let mut known = Known::default();
-    for number in 0.. {
-        let token = format!("{client}-{number}");
-        known.made.insert(token.clone(), None);
-        let Some(reply) = connection.call("CreateSnapshot", &[("DiskId", disk), ("ClientToken", &token)]) else {
-            break;
-        };
-        if reply.status != 200 {
-            assert!(reply.text.contains("QuotaExceed"), "{}", reply.text);
-            known.made.remove(&token);
-            continue;
-        }
-        acknowledged.fetch_add(1, Ordering::Relaxed);
-        let id = reply.body()["SnapshotId"].as_str().expect("an id").to_owned();
-        known.made.insert(token, Some(id.clone()));
-        if number % 2 == 0 {
-            continue;
-        }
-        let Some(reply) = connection.call("DeleteSnapshot", &[("SnapshotId", &id)]) else {
-            known.in_doubt.insert(id);
-            break;
-        };
-        assert_eq!(reply.status, 200, "{}", reply.text);
-        acknowledged.fetch_add(1, Ordering::Relaxed);
-        known.deleted.insert(id);
-    }
-    known
-}
-
-fn all_ids(connection: &mut Connection) -> BTreeSet<String> {
-    let (mut ids, mut token) = (BTreeSet::new(), String::new());
-    loop {
-        let params = [("RegionId", "cn-hangzhou"), ("MaxResults", "100"), ("NextToken", token.as_str())];
-        let body = connection.call("DescribeSnapshots", &params).expect("an answer").body();
-        ids.extend(snapshot_ids(&body));
-        let next = body["NextToken"].as_str().expect("a token").to_owned();
-        if next.is_empty() {
-            return ids;
-        }
-        token = next;
-    }
-}
-
-fn check_after(folder: &Path, disks: &[String], known: &[Known]) {
-    let daemon = Daemon::start(folder, &VARIABLES);
-    let mut connection = daemon.connect();
-    let there = all_ids(&mut connection);
-    let mut expected = BTreeSet::new();
-    for (client, known) in known.iter().enumerate() {
-        for (token, id) in &known.made {
-            let params = [("DiskId", disks[client].as_str()), ("ClientToken", token)];
-            match id {
-                Some(id) if known.deleted.contains(id) => {
-                    assert!(!there.contains(id), "{id} was deleted and is back");
-                    let again = connection.call("DeleteSnapshot", &[("SnapshotId", id)]).expect("an answer");
-                    assert_eq!(again.status, 200, "its tombstone is lost: {}", again.text);
-                }
-                Some(id) if known.in_doubt.contains(id) => {}
-                Some(id) => {
-                    assert!(there.contains(id), "{id} was acknowledged and is lost");
-                    let again = connection.call("CreateSnapshot", &params).expect("an answer");
-                    assert_eq!(again.body()["SnapshotId"].as_str(), Some(id.as_str()), "its token is lost");
-                    expected.insert(id.clone());
-                }
-                None => {
-                    let again = connection.call("CreateSnapshot", &params).expect("an answer");
-                    assert_eq!(again.status, 200, "{}", again.text);
-                    expected.insert(again.body()["SnapshotId"].as_str().expect("an id").to_owned());
-                }
-            }
-        }
-        expected.extend(known.in_doubt.intersection(&there).cloned());
-    }
-    assert_eq!(all_ids(&mut connection), expected, "what is there is what was asked for");
-    drop(connection);
-    assert!(daemon.terminate().success());
-    let broken = database::block_on(invariants::check(&folder.join("snapshotd.db"), &BTreeSet::new()));
-    assert!(broken.is_empty(), "{broken:#?}");
-}
-
-#[test]
-fn no_acknowledged_call_is_lost_by_a_kill_under_load() {
+/// So many times: start, look whether all is as the clients were told, load, kill.
+fn rounds(count: usize) {
+    let seed = Random::seed();
+    let mut random = Random::new(seed);
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().join("data");
     let disks: Vec<String> = (0..CLIENTS).map(|n| format!("d-bp1load{n}")).collect();
     furnish(&folder, &disks);
-    let daemon = Daemon::start(&folder, &VARIABLES);
+    let mut clients: Vec<Client> = (0..CLIENTS).map(|number| Client::new(number, &disks[number], seed)).collect();
+    let (began, mut acknowledged) = (Instant::now(), 0);
+    for round in 0..=count {
+        let daemon = Daemon::start(&folder, &VARIABLES);
+        load::check(&mut daemon.connect(), &mut clients, &disks);
+        let broken = database::block_on(invariants::check(&folder.join("snapshotd.db"), &BTreeSet::new()));
+        assert!(broken.is_empty(), "after {round} kills: {broken:#?}");
+        if round == count {
+            assert!(daemon.terminate().success());
+            break;
+        }
+        // Any moment: of a call, between two, and a while after so many of them.
+        let (calls, pause) = (random.below(400), Duration::from_micros(random.below(3_000) as u64));
+        acknowledged += load_and_kill(daemon, &mut clients, calls, pause);
+        if (round + 1).is_multiple_of(50) {
+            println!("{} kills, {acknowledged} calls acknowledged, {:?}", round + 1, began.elapsed());
+        }
+    }
+    println!("{count} kills, {acknowledged} calls acknowledged, none lost, none twice");
+}
+
+fn load_and_kill(daemon: Daemon, clients: &mut [Client], calls: usize, pause: Duration) -> usize {
     let acknowledged = AtomicUsize::new(0);
-    let known: Vec<Known> = thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS)
+    thread::scope(|scope| {
+        let running: Vec<_> = clients
+            .iter_mut()
             .map(|client| {
-                let (connection, disk, acknowledged) = (daemon.connect(), &disks[client], &acknowledged);
-                scope.spawn(move || load(connection, client, disk, acknowledged))
+                let (connection, acknowledged) = (daemon.connect(), &acknowledged);
+                scope.spawn(move || client.run(connection, acknowledged))
             })
             .collect();
-        while acknowledged.load(Ordering::Relaxed) < CALLS && clients.iter().any(|client| !client.is_finished()) {
+        while acknowledged.load(Ordering::Relaxed) < calls && running.iter().any(|client| !client.is_finished()) {
             thread::yield_now();
         }
+        thread::sleep(pause);
         daemon.kill();
-        clients.into_iter().map(|client| client.join().expect("a client's own checks")).collect()
     });
-    assert!(known.iter().any(|known| !known.deleted.is_empty()));
-    check_after(&folder, &disks, &known);
+    acknowledged.load(Ordering::Relaxed)
+}
+
+#[test]
+fn no_acknowledged_call_is_lost_by_kills_under_load() {
+    rounds(4);
+}
+
+#[test]
+#[ignore = "tests/reliability/kill runs it a thousand times"]
+fn no_acknowledged_call_is_lost_by_any_of_many_kills() {
+    let count = std::env::var("SNAPSHOTD_TEST_ROUNDS").map_or(100, |rounds| rounds.parse().expect("a number"));
+    rounds(count);
 }
 
 #[test]

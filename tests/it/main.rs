@@ -5,10 +5,12 @@
 
 mod admin;
 mod auto_snapshot_policies;
+mod backup;
 mod bytes;
 mod clock;
 mod coverage;
 mod crash;
+mod damage;
 mod dependencies;
 mod disk_changes;
 mod disk_clones;
@@ -24,6 +26,8 @@ mod image_copies;
 mod image_shares;
 mod images;
 mod instances;
+#[cfg(target_os = "linux")]
+mod io_faults;
 mod keys;
 mod kill;
 mod levers;
@@ -37,6 +41,8 @@ mod operation_locks;
 mod overload;
 mod panics;
 mod policy_associations;
+#[cfg(target_os = "linux")]
+mod power;
 mod regions;
 mod rust_helper;
 mod schedules;
@@ -54,3 +60,4 @@ mod support;
 mod tags;
 mod tasks;
 mod tls;
+mod upgrade;

@@ -213,7 +213,7 @@ fn a_broken_database_is_refused_and_left_as_it_is() {
         fs::write(place.database(), &broken).expect("the file is written");
         place.run(&["check"]).refused(2, &["database", "left as it is"]);
         assert!(fs::read(place.database()).expect("the file") == broken);
-        place.run(&["serve", "--listen", "127.0.0.1:0"]).refused(1, &["database", "left as it is"]);
+        place.run(&["serve", "--listen", "127.0.0.1:0"]).refused(2, &["database", "left as it is"]);
         assert!(fs::read(place.database()).expect("the file") == broken);
     }
 }
@@ -226,7 +226,7 @@ fn a_database_of_a_newer_version_is_refused_and_left_as_it_is() {
     newer.close().expect("it closes");
     let bytes = fs::read(place.database()).expect("the file");
     place.run(&["check"]).refused(2, &["not written by this version"]);
-    place.run(&["serve", "--listen", "127.0.0.1:0"]).refused(1, &["not written by this version"]);
+    place.run(&["serve", "--listen", "127.0.0.1:0"]).refused(2, &["not written by this version"]);
     assert!(fs::read(place.database()).expect("the file") == bytes);
 }
 

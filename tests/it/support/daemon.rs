@@ -31,12 +31,17 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it on `folder` with these variables, and waits for the line that says where it listens.
     pub fn start(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start_telling(folder, variables, Stdio::null())
+    }
+
+    /// As [`Daemon::start`]; what it says to people goes to `stderr`.
+    pub fn start_telling(folder: &Path, variables: &[(&str, &str)], stderr: Stdio) -> Self {
         let child = Command::new(env!("CARGO_BIN_EXE_snapshotd"))
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder)
             .envs(variables.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .expect("the binary starts");
         // From here on the process is ended whatever fails.
@@ -64,9 +69,13 @@ impl Daemon {
         Connection(BufReader::new(stream))
     }
 
+    pub fn process_id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// Bytes of memory that it has.
     pub fn memory(&self) -> u64 {
-        let id = self.child.as_ref().expect("it runs").id();
+        let id = self.process_id();
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("Linux tells");
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("how much");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1_024

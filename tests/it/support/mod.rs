@@ -4,9 +4,14 @@ pub mod answer;
 pub mod contract;
 pub mod daemon;
 pub mod database;
+#[cfg(target_os = "linux")]
+pub mod disk;
+#[cfg(target_os = "linux")]
+pub mod faultfs;
 pub mod invariants;
 pub mod judge;
 pub mod lever;
+pub mod load;
 pub mod random;
 pub mod request;
 pub mod seed;
