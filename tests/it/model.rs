@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 use crate::support::answer::{Answer, text};
 use crate::support::{REGION, TestApp, start};
 use moves::{Move, Nth};
-use reference::{Origin, Snapshot, World};
+use reference::{Origin, SNAPSHOT, Snapshot, World};
 
 const PAGE: [(&str, &str); 2] = [("RegionId", REGION), ("PageSize", "100")];
 
@@ -256,7 +256,8 @@ impl Daemon {
         let (id, usage, tags) = (self.snapshot(nth), world.usage(nth), snapshot.tags.len());
         let category = if snapshot.is_archived { "archive" } else { "standard" };
         let (of, size) = (self.disk(snapshot.disk), snapshot.size);
-        format!("{id} {category} {} {usage} of {of} {size} {tags} tags{days}", snapshot.status)
+        let percent = if snapshot.status == "accomplished" { 100 } else { (world.now - snapshot.created) * 100 / SNAPSHOT };
+        format!("{id} {category} {} {usage} of {of} {size} {tags} tags {percent}%{days}", snapshot.status)
     }
 
     /// Compares all that the Describe actions show.
@@ -323,7 +324,8 @@ fn shown_snapshot(row: &Value) -> String {
     let tags = row["Tags"]["Tag"].as_array().map_or(0, Vec::len);
     let [id, category, status, usage] = ["SnapshotId", "Category", "Status", "Usage"].map(|name| field(row, name));
     let (of, size) = (field(row, "SourceDiskId"), field(row, "SourceDiskSize"));
-    format!("{id} {category} {status} {usage} of {of} {size} {tags} tags{days}")
+    let progress = field(row, "Progress");
+    format!("{id} {category} {status} {usage} of {of} {size} {tags} tags {progress}{days}")
 }
 
 fn field<'a>(row: &'a Value, name: &str) -> &'a str {
