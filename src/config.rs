@@ -216,6 +216,8 @@ pub struct Fidelity {
     pub snapshot_service_open: bool,
     pub kms_authorized: bool,
     pub token_hours: i64,
+    /// Whether actions answer the codes that they had before; see [`crate::api::older`].
+    pub older_codes: bool,
 }
 
 /// What deleting an id that is not there answers; decision 1.

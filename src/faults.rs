@@ -155,7 +155,8 @@ pub fn statuses(action: &str, code: &str) -> Vec<u16> {
 }
 
 /// Codes of what happens around every action, with the spelling that the tables of some actions have instead.
-const SPELLINGS: [(&str, &str); 4] = [
+const SPELLINGS: [(&str, &str); 5] = [
+    ("InvalidAccessKeyId.NotFound", "InvalidAliUid.IsNull"),
     ("IdempotentParameterMismatch", "IdempotenceParamNotMatch"),
     ("IdempotentProcessing", "LastTokenProcessing"),
     ("InvalidClientToken.Malformed", "InvalidClientToken.ValueNotSupported"),

@@ -116,10 +116,13 @@ impl Action for AttachDisk {
             disks::detach(tx, &disk.disk_id, loser).await?;
         }
         disks::attach(tx, &disk.disk_id, &instance.instance_id, &device).await?;
-        if instance.status == "Stopped" && !disk.is_system() {
+        if !disk.is_system() {
+            // What another instance left behind at this very instant does not count for this one.
             let history = changes::history(tx, &disk.disk_id).await?;
-            let history = History { attached_stopped_at: Some(tx.now), ..history };
-            changes::set_history(tx, &disk.disk_id, &history).await?;
+            let attached_stopped_at = (instance.status == "Stopped").then_some(tx.now);
+            if history.attached_stopped_at != attached_stopped_at {
+                changes::set_history(tx, &disk.disk_id, &History { attached_stopped_at, ..history }).await?;
+            }
         }
         if !disks::set_status(tx, &disk, "Attaching", "Disk:StateChange").await? {
             return Err(fault("IncorrectDiskStatus"));

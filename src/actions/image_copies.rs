@@ -10,6 +10,7 @@ use crate::api::common::{
     Empty, Tag, check_given, check_kms_key, check_one_of, check_tag_quota, is_description, is_resource_group,
     tags_to_set,
 };
+use crate::api::older::check_lifted;
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -88,7 +89,7 @@ impl Action for CopyImage {
         let region = self.destination(tx, &found.image);
         may_be_copied(tx, &found, region)?;
         let mappings = images::mappings_of(tx, &[&self.image_id]).await?;
-        self.check_encryption(tx, &found.image, &mappings)?;
+        self.check_encryption(tx, &found.image, region, &mappings)?;
         check_snapshots(tx, &mappings).await?;
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;
@@ -150,6 +151,10 @@ fn may_be_copied(tx: &Tx<'_>, found: &Examined, region: &Region) -> Result<(), F
 
 /// The snapshots of the image can be copied.
 async fn check_snapshots(tx: &mut Tx<'_>, mappings: &[Mapping]) -> Result<(), Fault> {
+    // A data disk may be empty, a system disk never is: what it was made of is gone (decision 121).
+    if mappings.iter().any(|mapping| mapping.disk_type == "system" && mapping.snapshot_id.is_none()) {
+        return Err(fault("InvalidSnapshotId.NotFound"));
+    }
     for snapshot_id in mappings.iter().filter_map(|mapping| mapping.snapshot_id.as_deref()) {
         // Of whatever account: whoever may copy the image may copy what it is made of.
         let Some(found) = snapshots::find_for_engine(tx, snapshot_id).await? else {
@@ -177,12 +182,21 @@ impl CopyImage {
     }
 
     /// Decision 35: what is encrypted stays so. The key of another account's image is not the caller's to use.
-    fn check_encryption(&self, tx: &Tx<'_>, source: &Image, mappings: &[Mapping]) -> Result<(), Fault> {
+    fn check_encryption(
+        &self,
+        tx: &Tx<'_>,
+        source: &Image,
+        region: &Region,
+        mappings: &[Mapping],
+    ) -> Result<(), Fault> {
         let is_encrypted = mappings.iter().any(|mapping| mapping.encrypted.into());
         let keeps_foreign_key = source.account_id != tx.account_id() && self.kms_key_id.is_none();
         if is_encrypted && (self.encrypted == Some(false) || keeps_foreign_key) {
             return Err(fault("OperationDeined.EncryptedSnapshot"));
         }
+        let becomes_encrypted_elsewhere =
+            !is_encrypted && self.encrypted == Some(true) && region.id != source.region_id;
+        check_lifted(tx, becomes_encrypted_elsewhere, "OperationDenied.EncryptSnapshotAcrossRegion")?;
         check_kms_key(tx, self.kms_key_id.as_deref().unwrap_or_default())
     }
 

@@ -135,6 +135,11 @@ impl Action for TagResources {
     }
 }
 
+/// Refuses to look for more tags than a resource can have; where the quota is the usual one, no call can name so many.
+fn check_askable(tx: &Tx<'_>, count: usize) -> Result<(), Fault> {
+    check_tag_quota(tx, count).map_err(|_| fault("OperationDenied.QuotaExceed"))
+}
+
 fn tag_of(key: &str) -> Tag {
     Tag { key: Some(key.to_owned()), value: None }
 }
@@ -171,6 +176,7 @@ impl Action for UntagResources {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Empty, Fault> {
         let kind = resource_type(&self.resource_type)?;
+        check_askable(tx, self.tag_key.len())?;
         for resource_id in &self.resource_id {
             if tags::resource(tx, kind, resource_id).await?.is_none() {
                 return Err(fault("InvalidResourceId.NotFound"));
@@ -265,6 +271,7 @@ impl Action for ListTagResources {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<TagList, Fault> {
         let kind = resource_type(&self.resource_type)?;
+        check_askable(tx, self.tag.len() + self.tag_filter.len())?;
         for resource_id in &self.resource_id {
             if tags::resource(tx, kind, resource_id).await?.is_none() {
                 return Err(fault("InvalidResourceId.NotFound"));

@@ -107,6 +107,7 @@ pub async fn add(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Json<Accou
     if is_taken || !app.store.write(Context::engine(), RowLocks::none(), Insert(account.clone())).await? {
         return Err(Refusal::conflict("an account or a key of this id is there"));
     }
+    app.levers.dropped.put(&account.id, false);
     app.credentials.add(&account);
     Ok(Json(AccountInfo::from(&account)))
 }
@@ -121,12 +122,14 @@ pub async fn remove(State(app): State<Arc<App>>, Named(id): Named<String>) -> Re
     let made = app.store.read(&Context::engine(), &StoredAccounts).await?;
     let absent = || Refusal::absent("there is no such account");
     let account = made.into_iter().find(|account| account.id == id).ok_or_else(absent)?;
-    // The keys go first: what the account calls meanwhile makes nothing that nobody would own.
+    // The keys go first, and what was let in by them is refused when it is run: nothing is made that nobody would own.
     app.credentials.remove(&id);
+    app.levers.dropped.put(&id, true);
     app.levers.arrears.put(&id, false);
     match app.store.write(Context::engine(), RowLocks::none(), Drop(id)).await {
         Ok(removed) => Ok(Json(ResetAnswer { removed: removed.ok_or_else(absent)? })),
         Err(failure) => {
+            app.levers.dropped.put(&account.id, false);
             app.credentials.add(&account);
             Err(failure.into())
         }

@@ -64,12 +64,14 @@ pub struct WebhookView {
     account_id: String,
     /// The number of the last event that was delivered, or passed over.
     position: i64,
+    /// How many events were forgotten before it was told of them: it was too far behind.
+    lost: i64,
 }
 
 impl From<Webhook> for WebhookView {
     fn from(webhook: Webhook) -> Self {
-        let Webhook { name, url, event_name, resource_id, account_id, position } = webhook;
-        Self { name, url, event_name, resource_id, account_id, position }
+        let Webhook { name, url, event_name, resource_id, account_id, position, lost } = webhook;
+        Self { name, url, event_name, resource_id, account_id, position, lost }
     }
 }
 
@@ -123,7 +125,7 @@ pub async fn add(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Json<Webho
         return Err(Refusal::bad("url: an address such as http://127.0.0.1:8080/events"));
     }
     let position = after.unwrap_or_else(|| *app.store.last_event().borrow());
-    let webhook = Webhook { name, url, event_name, resource_id, account_id, position };
+    let webhook = Webhook { name, url, event_name, resource_id, account_id, position, lost: 0 };
     if !change(&app, Change::Insert(webhook.clone())).await? {
         return Err(Refusal::conflict("a webhook of this name is there"));
     }
@@ -183,8 +185,10 @@ impl Delivering {
     }
 
     fn follow(&mut self, app: &Arc<App>, webhooks: Vec<Webhook>) {
-        let is_same =
-            |a: &Webhook, b: &Webhook| Webhook { position: 0, ..a.clone() } == Webhook { position: 0, ..b.clone() };
+        let is_same = |a: &Webhook, b: &Webhook| {
+            let alike = |webhook: &Webhook| Webhook { position: 0, lost: 0, ..webhook.clone() };
+            alike(a) == alike(b)
+        };
         self.0.retain(|_, (old, task)| {
             let stays = !task.is_finished() && webhooks.iter().any(|webhook| is_same(old, webhook));
             if !stays {
@@ -211,13 +215,7 @@ async fn deliver(app: Arc<App>, webhook: Webhook) {
     let Some((host, path)) = target(&webhook.url) else { return };
     let mut position = webhook.position;
     loop {
-        let selection = Selection {
-            after: position,
-            limit: EVENTS_AT_ONCE,
-            name: webhook.event_name.clone(),
-            resource_id: webhook.resource_id.clone(),
-            account_id: webhook.account_id.clone(),
-        };
+        let selection = Selection { after: position, ..webhook.outstanding(EVENTS_AT_ONCE) };
         last_event.mark_unchanged();
         let Ok(events) = read(&app, selection).await else { return };
         if events.is_empty() {

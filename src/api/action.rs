@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::App;
 use crate::api::call;
+use crate::api::older;
 use crate::faults::Fault;
 use crate::store::row_locks::RowLocks;
 use crate::store::tx::Tx;
@@ -116,9 +117,16 @@ impl Entry {
     }
 }
 
-/// What an action answers, refusals in the spelling of its own table.
-async fn spelled<A: Action>(serving: impl Future<Output = Result<Vec<u8>, Fault>>) -> Result<Vec<u8>, Fault> {
-    serving.await.map_err(|refusal| refusal.as_spelled_by(A::NAME))
+/// What an action answers, refusals in the spelling of its own table, the older one where that is asked for.
+async fn spelled<A: Action>(
+    in_older_codes: bool,
+    serving: impl Future<Output = Result<Vec<u8>, Fault>>,
+) -> Result<Vec<u8>, Fault> {
+    let refusal = match serving.await {
+        Ok(answer) => return Ok(answer),
+        Err(refusal) => refusal.as_spelled_by(A::NAME),
+    };
+    Err(if in_older_codes { older::spelled(A::NAME, refusal) } else { refusal })
 }
 
 /// An action that changes nothing.
@@ -129,7 +137,7 @@ pub const fn read<A: Action>() -> Entry {
         version: ECS,
         kind: Kind::Read,
         parameters: probe::names::<A>,
-        serve: |app, call| Box::pin(spelled::<A>(call::read::<A>(app, call))),
+        serve: |app, call| Box::pin(spelled::<A>(app.config.fidelity.older_codes, call::read::<A>(app, call))),
     }
 }
 
@@ -147,7 +155,7 @@ pub const fn write<A: Action>() -> Entry {
         version: ECS,
         kind: Kind::Write,
         parameters: probe::names::<A>,
-        serve: |app, call| Box::pin(spelled::<A>(call::write::<A>(app, call))),
+        serve: |app, call| Box::pin(spelled::<A>(app.config.fidelity.older_codes, call::write::<A>(app, call))),
     }
 }
 
@@ -159,6 +167,6 @@ pub const fn write_once<A: Idempotent>() -> Entry {
         version: ECS,
         kind: Kind::WriteOnce,
         parameters: probe::names::<A>,
-        serve: |app, call| Box::pin(spelled::<A>(call::write_once::<A>(app, call))),
+        serve: |app, call| Box::pin(spelled::<A>(app.config.fidelity.older_codes, call::write_once::<A>(app, call))),
     }
 }

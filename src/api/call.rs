@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::api::action::{Action, Call, Idempotent};
+use crate::api::older;
 use crate::faults::{self, Fault, fault};
 use crate::regions;
 use crate::store::Operation;
@@ -23,9 +24,9 @@ use crate::wire::render;
 /// # Errors
 /// Whatever the action refuses.
 pub async fn read<A: Action>(app: Arc<App>, call: Call) -> Result<Vec<u8>, Fault> {
-    let (action, context) = prepare::<A>(&app, &call)?;
+    let (step, context) = prepare::<A>(&app, &call)?;
     let lag = app.levers.lags.of(&context.account_id, A::NAME);
-    let response = app.store.read_past(&context, lag, &Step(action)).await?;
+    let response = app.store.read_past(&context, lag, &step).await?;
     render::success(call.format, A::NAME, &call.request_id, &response)
 }
 
@@ -34,9 +35,9 @@ pub async fn read<A: Action>(app: Arc<App>, call: Call) -> Result<Vec<u8>, Fault
 /// # Errors
 /// Whatever the action refuses, 403 `Operation.Conflict` when a row is locked.
 pub async fn write<A: Action>(app: Arc<App>, call: Call) -> Result<Vec<u8>, Fault> {
-    let (action, context) = prepare::<A>(&app, &call)?;
-    let locks = action.row_locks();
-    let response = app.store.write(context, locks, Step(action)).await?;
+    let (step, context) = prepare::<A>(&app, &call)?;
+    let locks = step.action.row_locks();
+    let response = app.store.write(context, locks, step).await?;
     render::success(call.format, A::NAME, &call.request_id, &response)
 }
 
@@ -48,10 +49,10 @@ pub async fn write<A: Action>(app: Arc<App>, call: Call) -> Result<Vec<u8>, Faul
 /// # Errors
 /// As [`write`]; 403 `IdempotentProcessing`, 403 `IdempotentParameterMismatch`.
 pub async fn write_once<A: Idempotent>(app: Arc<App>, call: Call) -> Result<Vec<u8>, Fault> {
-    let (action, context) = prepare::<A>(&app, &call)?;
-    let Some(token) = action.client_token().map(str::to_owned) else {
-        let locks = action.row_locks();
-        let response = app.store.write(context, locks, Step(action)).await?;
+    let (step, context) = prepare::<A>(&app, &call)?;
+    let Some(token) = step.action.client_token().map(str::to_owned) else {
+        let locks = step.action.row_locks();
+        let response = app.store.write(context, locks, step).await?;
         return render::success(call.format, A::NAME, &call.request_id, &response);
     };
     if token.len() > 64 || !token.is_ascii() {
@@ -61,7 +62,7 @@ pub async fn write_once<A: Idempotent>(app: Arc<App>, call: Call) -> Result<Vec<
         context.region.map_or_else(|| app.config.fidelity.default_region.clone(), |region| region.id.to_owned());
     let claim = (Arc::clone(&context.account_id), region.clone(), A::NAME, token.clone());
     let _claim = app.claims.claim(claim).ok_or_else(|| fault("IdempotentProcessing"))?;
-    let key = TokenKey { region, action: A::NAME, token, fingerprint: fingerprint(&action)? };
+    let key = TokenKey { region, action: A::NAME, token, fingerprint: fingerprint(&step.action)? };
     if let Some(answer) = app.store.read(&context, &Replay(key.clone())).await? {
         if answer.fingerprint != key.fingerprint {
             return Err(fault("IdempotentParameterMismatch"));
@@ -69,21 +70,26 @@ pub async fn write_once<A: Idempotent>(app: Arc<App>, call: Call) -> Result<Vec<
         let response: A::Response = serde_json::from_str(&answer.response).map_err(Fault::internal)?;
         return render::success(call.format, A::NAME, &call.request_id, &response);
     }
-    let locks: RowLocks = action.row_locks();
-    let response = app.store.write(context, locks, Once { step: Step(action), key }).await?;
+    let locks: RowLocks = step.action.row_locks();
+    let response = app.store.write(context, locks, Once { step, key }).await?;
     render::success(call.format, A::NAME, &call.request_id, &response)
 }
 
 /// Reads and checks the parameters; finds out for whom and where the call is.
-fn prepare<A: Action>(app: &App, call: &Call) -> Result<(A, Context), Fault> {
+fn prepare<A: Action>(app: &App, call: &Call) -> Result<(Step<A>, Context), Fault> {
     let mut action: A = params::parse(&call.params).map_err(|error| refusal::<A>(error))?;
     match &call.host {
         Some(host) => action.reached_at(host),
         None => action.reached_at(&app.config.listen.to_string()),
     }
     let region = named_region::<A>(app, &call.params)?;
+    let in_older_codes = app.config.fidelity.older_codes;
+    if in_older_codes {
+        older::check_withdrawn(A::NAME, &call.params)?;
+    }
     action.check()?;
-    Ok((action, Context { account_id: Arc::clone(&call.caller.account_id), region }))
+    let named_instance = in_older_codes.then(|| older::named_instance(A::NAME, &call.params)).flatten();
+    Ok((Step { action, named_instance }, Context { account_id: Arc::clone(&call.caller.account_id), region }))
 }
 
 fn named_region<A: Action>(app: &App, params: &Params) -> Result<Option<&'static regions::Region>, Fault> {
@@ -140,15 +146,24 @@ fn general_name(parameter: &str) -> String {
 }
 
 /// An action as the store's operation.
-struct Step<A>(A);
+struct Step<A> {
+    action: A,
+    /// As [`older::named_instance`] tells it.
+    named_instance: Option<(String, &'static str)>,
+}
 
 impl<A: Action> Operation for Step<A> {
     type Output = A::Response;
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<A::Response, Fault> {
-        let response = self.0.run(tx).await?;
+        // Whoever dropped the account has taken away all that it owned, or is about to.
+        if tx.levers().dropped.has(tx.account_id()) {
+            return Err(fault("InvalidAccessKeyId.NotFound"));
+        }
+        older::check_instance(tx, self.named_instance.as_ref()).await?;
+        let response = self.action.run(tx).await?;
         // As an error it rolls back what was done.
-        if self.0.is_dry_run() { Err(fault("DryRunOperation")) } else { Ok(response) }
+        if self.action.is_dry_run() { Err(fault("DryRunOperation")) } else { Ok(response) }
     }
 }
 

@@ -212,7 +212,9 @@ pub fn tags_to_match(tags: &[Tag]) -> Result<Vec<(&str, Option<&str>)>, Fault> {
     Ok(pairs)
 }
 
-fn is_tag_text(text: &str) -> bool {
+/// Whether `text` may be the key or the value of a tag.
+#[must_use]
+pub fn is_tag_text(text: &str) -> bool {
     text.chars().count() <= 128 && !has_control(text) && !text.contains("http://") && !text.contains("https://")
 }
 

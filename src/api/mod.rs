@@ -5,4 +5,5 @@ pub mod call;
 pub mod common;
 pub mod describe;
 pub mod disturbed;
+pub mod older;
 pub mod registry;

@@ -1,11 +1,14 @@
-//! What a test bench set the daemon to do: rules of faults, lags of reads, accounts in arrears, the log of requests; in memory, gone at a restart.
+//! What a test bench set the daemon to do: rules of faults, lags of reads, accounts in arrears and dropped ones, the log of requests; in
+//! memory, gone at a restart.
 
 pub mod arrears;
+pub mod dropped;
 pub mod lag;
 pub mod requests;
 pub mod rules;
 
 use arrears::Arrears;
+use dropped::Dropped;
 use lag::Lags;
 use requests::RequestLog;
 use rules::Rules;
@@ -15,6 +18,7 @@ pub struct Levers {
     pub rules: Rules,
     pub lags: Lags,
     pub arrears: Arrears,
+    pub dropped: Dropped,
     pub requests: RequestLog,
 }
 
@@ -26,6 +30,7 @@ impl Levers {
             rules: Rules::default(),
             lags: Lags::default(),
             arrears: Arrears::default(),
+            dropped: Dropped::default(),
             requests: RequestLog::new(requests),
         }
     }

@@ -78,19 +78,28 @@ pub struct Selection {
     pub account_id: String,
 }
 
+impl Selection {
+    /// Its conditions on the table of events.
+    #[must_use]
+    pub fn filter(&self) -> Filter {
+        let mut filter = Filter::default();
+        filter.condition("event_id > ?", [self.after.into()]);
+        if !self.name.is_empty() {
+            filter.like("name", &self.name);
+        }
+        for (column, value) in [("resource_id", &self.resource_id), ("account_id", &self.account_id)] {
+            filter.is_given(column, (!value.is_empty()).then_some(value.as_str()));
+        }
+        filter
+    }
+}
+
 /// The selected events, oldest first.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn list(tx: &mut Tx<'_>, selection: &Selection) -> Result<Vec<Event>, Fault> {
-    let mut filter = Filter::default();
-    filter.condition("event_id > ?", [selection.after.into()]);
-    if !selection.name.is_empty() {
-        filter.like("name", &selection.name);
-    }
-    for (column, value) in [("resource_id", &selection.resource_id), ("account_id", &selection.account_id)] {
-        filter.is_given(column, (!value.is_empty()).then_some(value.as_str()));
-    }
+    let filter = selection.filter();
     let sql = format!(
         "SELECT event_id, account_id, region_id, name, resource_id, occurred_at, detail FROM events
          WHERE {} ORDER BY event_id LIMIT {}",

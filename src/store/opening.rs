@@ -22,7 +22,7 @@ use super::settling::Retries;
 use super::soundness::{self, Depth};
 use super::tx::Marks;
 use super::writer::{Fire, Request, Writer, events_between_prunings};
-use super::{Conn, Shared, Store, Turns, timers};
+use super::{Conn, Shared, Store, Turns, timers, webhooks};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::ids::IdGenerator;
@@ -170,6 +170,9 @@ impl Store {
     }
 }
 
+/// How many times as many events are kept for a webhook that is behind.
+const TIMES_FOR_WEBHOOKS: i64 = 10;
+
 impl Opening {
     pub(super) async fn connect_writer(&self) -> Result<Conn, sqlx::Error> {
         self.options.connect().await
@@ -180,10 +183,9 @@ impl Opening {
         let limits = &shared.config.limits;
         let token_ms = shared.config.fidelity.token_hours.saturating_mul(3_600_000);
         sqlx::query("BEGIN IMMEDIATE").execute(&mut *conn).await?;
-        sqlx::query("DELETE FROM events WHERE event_id <= $1")
-            .bind(last_event - limits.events)
-            .execute(&mut *conn)
-            .await?;
+        let most = last_event - limits.events.saturating_mul(TIMES_FOR_WEBHOOKS);
+        let last = webhooks::forgettable(conn, last_event - limits.events, most).await?;
+        sqlx::query("DELETE FROM events WHERE event_id <= $1").bind(last).execute(&mut *conn).await?;
         sqlx::query("DELETE FROM client_tokens WHERE created_at <= $1")
             .bind(shared.clock.now().plus_millis(-token_ms))
             .execute(&mut *conn)

@@ -65,6 +65,28 @@ pub async fn scheduled(tx: &mut Tx<'_>, policy_id: &str) -> Result<Vec<Scheduled
     Ok(query.bind(policy_id).fetch_all(tx.conn()).await?)
 }
 
+/// Whether the instances with the target tags of a policy have disks, but none that can be snapshotted.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn meets_ephemeral_disks_alone(tx: &mut Tx<'_>, policy_id: &str) -> Result<bool, Fault> {
+    let query = sqlx::query_scalar(
+        "SELECT CASE WHEN EXISTS (
+             SELECT 1 FROM auto_snapshot_policies p
+             JOIN instances i ON i.account_id = p.account_id AND i.region_id = p.region_id
+             JOIN disk_attachments a ON a.instance_id = i.instance_id
+             WHERE p.auto_snapshot_policy_id = $1 AND p.association_type = 'AssociatedWithInstanceTag' AND NOT EXISTS (
+                 SELECT 1 FROM auto_snapshot_policy_target_tags g
+                 WHERE g.auto_snapshot_policy_id = p.auto_snapshot_policy_id AND NOT EXISTS (
+                     SELECT 1 FROM tags t WHERE t.resource_id = i.instance_id AND t.tag_key = g.tag_key
+                         AND (g.tag_value = '' OR t.tag_value = g.tag_value)))
+         ) AND NOT EXISTS (SELECT 1 FROM auto_snapshot_policy_disks v WHERE v.auto_snapshot_policy_id = $1)
+         THEN 1 ELSE 0 END",
+    );
+    let met: i64 = query.bind(policy_id).fetch_one(tx.conn()).await?;
+    Ok(met == 1)
+}
+
 const TABLE: &str = "auto_snapshot_policy_disks";
 const COLUMNS: &str = "auto_snapshot_policy_disks.*";
 /// What a list of the disks of one policy reads.

@@ -13,7 +13,7 @@ use crate::support::seen::{self, Item};
 use crate::support::update;
 
 const FILE: &str = "contract/uncovered.tsv";
-const REASONS: [&str; 6] = ["billing", "capacity", "network", "market-image", "not-emulated-product", "legacy"];
+const REASONS: [&str; 5] = ["billing", "capacity", "network", "market-image", "not-emulated-product"];
 
 fn item(kind: &str, action: &str, name: &str) -> Item {
     (kind.to_owned(), action.to_owned(), name.to_owned())

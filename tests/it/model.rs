@@ -5,7 +5,9 @@ mod begin;
 mod copies;
 mod groups;
 mod images;
+mod instances;
 mod keeping;
+mod marks;
 mod moves;
 mod policies;
 mod reference;
@@ -25,7 +27,7 @@ use tokio::runtime::Runtime;
 use crate::support::answer::{Answer, text};
 use crate::support::{REGION, TestApp, start};
 use moves::{Move, Nth};
-use reference::{Origin, Snapshot, World};
+use reference::{Origin, SNAPSHOT, Snapshot, World};
 
 const PAGE: [(&str, &str); 2] = [("RegionId", REGION), ("PageSize", "100")];
 
@@ -44,7 +46,11 @@ impl ReferenceStateMachine for Reference {
     }
 
     fn preconditions(world: &World, step: &Move) -> bool {
-        if let Move::Image(step) = *step { world.is_turn_clear(step) } else { true }
+        match *step {
+            Move::Image(step) => world.is_turn_clear(step),
+            Move::Instance(step) => world.is_order_clear(step),
+            _ => true,
+        }
     }
 
     fn apply(mut world: World, step: &Move) -> World {
@@ -57,7 +63,7 @@ impl ReferenceStateMachine for Reference {
 struct Daemon {
     runtime: Rc<Runtime>,
     app: TestApp,
-    instance: String,
+    instances: Vec<String>,
     disks: Vec<String>,
     /// Those that were seen.
     snapshots: BTreeMap<Nth, String>,
@@ -82,7 +88,7 @@ impl StateMachineTest for Daemon {
         Self {
             runtime: Rc::new(runtime),
             app,
-            instance,
+            instances: vec![instance],
             disks,
             snapshots: BTreeMap::new(),
             images: Vec::new(),
@@ -114,6 +120,10 @@ impl Daemon {
         nth(&self.disks, disk, "d-bp1never")
     }
 
+    fn instance(&self, instance: Nth) -> String {
+        nth(&self.instances, instance, "i-bp1never")
+    }
+
     fn snapshot(&self, snapshot: Nth) -> String {
         self.snapshots.get(&snapshot).cloned().unwrap_or_else(|| "s-bp1never".to_owned())
     }
@@ -136,12 +146,15 @@ impl Daemon {
         let code = (answer.status != 200).then(|| answer.code().to_owned());
         assert_eq!(code.as_deref(), world.outcome.err(), "{step:?}: {}", answer.text);
         self.remember(step, world, &answer);
+        if let (Move::Instance(step), 200) = (step, answer.status) {
+            instances::remember(self, world, *step, &answer.body).await;
+        }
     }
 
     fn call(&self, step: &Move, world: &World) -> Call {
         let disk = |nth: Nth| ("DiskId", self.disk(nth));
         let snapshot = |nth: Nth| ("SnapshotId", self.snapshot(nth));
-        let instance = || ("InstanceId", self.instance.clone());
+        let on = |instance| ("InstanceId", self.instance(instance));
         let made = || vec![("ZoneId", "cn-hangzhou-h".to_owned()), ("DiskCategory", "cloud_essd".to_owned())];
         let key = |key: u8| format!("key-{key}");
         let tagged = |nth: Nth| vec![("ResourceType", "snapshot".to_owned()), ("ResourceId.1", self.snapshot(nth))];
@@ -149,8 +162,8 @@ impl Daemon {
             Move::CreateDisk => ("CreateDisk", [made(), vec![("Size", "40".to_owned())]].concat()),
             Move::CreateDiskFromSnapshot(nth) => ("CreateDisk", [made(), vec![snapshot(nth)]].concat()),
             Move::DeleteDisk(nth) => ("DeleteDisk", vec![disk(nth)]),
-            Move::AttachDisk(nth) => ("AttachDisk", vec![disk(nth), instance()]),
-            Move::DetachDisk(nth) => ("DetachDisk", vec![disk(nth), instance()]),
+            Move::AttachDisk(nth, to) => ("AttachDisk", vec![disk(nth), on(to)]),
+            Move::DetachDisk(nth, from) => ("DetachDisk", vec![disk(nth), on(from)]),
             Move::ReInitDisk(nth) => ("ReInitDisk", vec![disk(nth)]),
             Move::ResetDisk(nth, source) => ("ResetDisk", vec![disk(nth), snapshot(source)]),
             Move::CreateSnapshot(nth) => ("CreateSnapshot", vec![disk(nth)]),
@@ -162,9 +175,6 @@ impl Daemon {
             }
             Move::CreateImage(nth) => ("CreateImage", vec![snapshot(nth)]),
             Move::DeleteImage(image) => ("DeleteImage", vec![("ImageId", nth(&self.images, image, "m-bp1never"))]),
-            Move::StopInstance => ("StopInstance", vec![instance()]),
-            Move::RebootInstance => ("RebootInstance", vec![instance()]),
-            Move::StartInstance => ("StartInstance", vec![instance()]),
             Move::TagSnapshot { snapshot, key: number } => {
                 ("TagResources", [tagged(snapshot), vec![("Tag.1.Key", key(number))]].concat())
             }
@@ -174,7 +184,9 @@ impl Daemon {
             Move::Copy(step) => copies::call(self, step),
             Move::Group(step) => groups::call(self, step),
             Move::Image(step) => images::call(self, step),
+            Move::Instance(step) => instances::call(self, world, step),
             Move::Keep(step) => keeping::call(self, step),
+            Move::Mark(step) => marks::call(self, step),
             Move::Policy(step) => policies::call(self, world, step),
             Move::Repeat(step) => repeats::call(self, step),
             Move::Size(step) => sizes::call(self, step),
@@ -244,7 +256,9 @@ impl Daemon {
         let (id, usage, tags) = (self.snapshot(nth), world.usage(nth), snapshot.tags.len());
         let category = if snapshot.is_archived { "archive" } else { "standard" };
         let (of, size) = (self.disk(snapshot.disk), snapshot.size);
-        format!("{id} {category} {} {usage} of {of} {size} {tags} tags{days}", snapshot.status)
+        let percent =
+            if snapshot.status == "accomplished" { 100 } else { (world.now - snapshot.created) * 100 / SNAPSHOT };
+        format!("{id} {category} {} {usage} of {of} {size} {tags} tags {percent}%{days}", snapshot.status)
     }
 
     /// Compares all that the Describe actions show.
@@ -255,7 +269,8 @@ impl Daemon {
         let wanted = wanted.map(|(nth, snapshot)| self.wanted_snapshot(world, nth, snapshot));
         same(wanted, list(&snapshots, "/Snapshots/Snapshot", shown_snapshot), step);
         self.compare_disks(world, step).await;
-        self.compare_instance(world, step).await;
+        instances::compare(self, world, step).await;
+        marks::compare(self, world, step).await;
         // Where there never was one there is nothing to see.
         if !world.copies.is_empty() {
             copies::compare(self, world, step).await;
@@ -283,23 +298,25 @@ impl Daemon {
             let source = disk.source.map_or_else(String::new, |source| self.snapshot(source));
             // Documented: told only while In_use or Detaching.
             let is_told = matches!(disk.status, "In_use" | "Detaching");
-            let instance = if is_told { self.instance.as_str() } else { "" };
+            let instance = disk.on.filter(|_| is_told).map_or("", |on| self.instances[on].as_str());
             let level = tasks::LEVELS[disk.level];
-            format!("{} {} {level} {} on {instance} from {source}", self.disk(nth), disk.status, disk.size)
+            let marks = (world.name_of(marks::Kind::Disk, nth), world.group_of(nth));
+            let flags = [disk.goes_along, disk.takes_automatic, disk.may_be_taken];
+            let what = format!("{} {} {level} {} on {instance} from {source}", self.disk(nth), disk.status, disk.size);
+            format!("{what}, {} {} {} {flags:?}", marks.0, marks.0, marks.1)
         });
         let shown = list(&disks, "/Disks/Disk", |row| {
             let (id, status) = (field(row, "DiskId"), field(row, "Status"));
             let (instance, source) = (field(row, "InstanceId"), field(row, "SourceSnapshotId"));
             let level = field(row, "PerformanceLevel");
-            format!("{id} {status} {level} {} on {instance} from {source}", row["Size"])
+            let [name, description, group] =
+                ["DiskName", "Description", "ResourceGroupId"].map(|name| field(row, name));
+            let flags = ["DeleteWithInstance", "DeleteAutoSnapshot", "EnableAutoSnapshot"];
+            let flags = flags.map(|name| row[name].as_bool().expect("a flag"));
+            let what = format!("{id} {status} {level} {} on {instance} from {source}", row["Size"]);
+            format!("{what}, {name} {description} {group} {flags:?}")
         });
         same(wanted, shown, step);
-    }
-
-    async fn compare_instance(&self, world: &World, step: &Move) {
-        let instances = self.app.ok("DescribeInstances", &PAGE).await;
-        let shown = list(&instances, "/Instances/Instance", |row| field(row, "Status").to_owned());
-        same(std::iter::once(world.instance.to_owned()), shown, step);
     }
 }
 
@@ -308,7 +325,8 @@ fn shown_snapshot(row: &Value) -> String {
     let tags = row["Tags"]["Tag"].as_array().map_or(0, Vec::len);
     let [id, category, status, usage] = ["SnapshotId", "Category", "Status", "Usage"].map(|name| field(row, name));
     let (of, size) = (field(row, "SourceDiskId"), field(row, "SourceDiskSize"));
-    format!("{id} {category} {status} {usage} of {of} {size} {tags} tags{days}")
+    let progress = field(row, "Progress");
+    format!("{id} {category} {status} {usage} of {of} {size} {tags} tags {progress}{days}")
 }
 
 fn field<'a>(row: &'a Value, name: &str) -> &'a str {

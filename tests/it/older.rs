@@ -1,8 +1,11 @@
 //! Codes beside the usual ones of an action: older spellings that have a condition of their own, told apart here.
 
+mod apart;
 mod disks;
 mod launched;
 mod snapshots;
+mod spelled;
+mod withdrawn;
 
 use crate::support::contract::contract;
 use crate::support::{REGION, TestApp};

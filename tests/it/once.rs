@@ -1,11 +1,15 @@
 //! What is asked for under one token happens once, and what is asked for dry does not happen: every action that takes
-//! ClientToken, but for ModifyDiskChargeType, and every one that writes and takes DryRun, in a table.
+//! ClientToken, and every one that writes and takes DryRun, in a table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
+use snapshotd::api::action::Kind;
+use snapshotd::api::registry;
+
 use crate::support::answer::{column, text};
+use crate::support::contract::contract;
 use crate::support::{OTHER_ACCOUNT, REGION, TestApp};
 
 const CLIENTS: usize = 64;
@@ -18,8 +22,10 @@ const ZONE: (&str, &str) = ("ZoneId", "cn-hangzhou-h");
 enum Is {
     Running,
     Stopped,
+    /// Running and paid in advance.
+    PaidFor,
 }
-use Is::{Running, Stopped};
+use Is::{PaidFor, Running, Stopped};
 
 /// Values that begin with `@` are ids of the scene.
 type Row = (&'static str, Is, &'static [(&'static str, &'static str)]);
@@ -57,6 +63,11 @@ const WITH_TOKEN: &[Row] = &[
     ("CreateInstance", Running, &[BASE, TYPE, ZONE]),
     ("RunInstances", Running, &[BASE, TYPE, ZONE, ("Amount", "3")]),
     ("ReplaceSystemDisk", Stopped, &[("InstanceId", "@instance"), BASE]),
+    (
+        "ModifyDiskChargeType",
+        PaidFor,
+        &[("InstanceId", "@instance"), ("DiskIds", "@disks"), ("DiskChargeType", "PostPaid")],
+    ),
 ];
 
 const WITH_DRY_RUN: &[Row] = &[
@@ -90,7 +101,8 @@ impl Scene {
         let app = TestApp::new().await;
         let system = ("SystemDisk.Category", "cloud_essd");
         let data = [("DataDisk.1.Category", "cloud_essd"), ("DataDisk.1.Size", "40")];
-        let made = app.ok("RunInstances", &[&[BASE, TYPE, ZONE, system][..], &data].concat()).await;
+        let paid = ("InstanceChargeType", if is == PaidFor { "PrePaid" } else { "PostPaid" });
+        let made = app.ok("RunInstances", &[&[BASE, TYPE, ZONE, system, paid][..], &data].concat()).await;
         let instance = text(&made, "/InstanceIdSets/InstanceIdSet/0");
         app.advance("1m").await;
         let shown = app.ok("DescribeDisks", &[("RegionId", REGION)]).await;
@@ -106,9 +118,15 @@ impl Scene {
             app.ok("StopInstance", &[("InstanceId", &instance)]).await;
             app.advance("1m").await;
         }
-        let ids =
-            [("@instance", instance), ("@disk", disk), ("@snapshot", snapshot), ("@locked", locked), ("@image", image)];
-        Self { app, ids: ids.into() }
+        let ids = BTreeMap::from([
+            ("@disks", format!("[\"{disk}\"]")),
+            ("@instance", instance),
+            ("@disk", disk),
+            ("@snapshot", snapshot),
+            ("@locked", locked),
+            ("@image", image),
+        ]);
+        Self { app, ids }
     }
 
     fn params<'a>(&'a self, row: &Row, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
@@ -165,4 +183,27 @@ async fn a_dry_run_checks_and_writes_nothing() {
         scene.app.ok(action, &scene.params(row, ("DryRun", "false"))).await;
         assert_ne!(scene.app.resources().await, before, "{action}");
     }
+}
+
+/// The actions of a table, which has each once.
+fn named(rows: &[Row]) -> BTreeSet<&'static str> {
+    let names: BTreeSet<&str> = rows.iter().map(|row| row.0).collect();
+    assert_eq!(names.len(), rows.len());
+    names
+}
+
+#[test]
+fn each_action_that_takes_a_token_or_can_be_dry_is_in_its_table() {
+    let takes = |name: &str| -> BTreeSet<&str> {
+        let entries = registry::all().filter(|entry| entry.kind != Kind::Read);
+        let has = |entry: &&snapshotd::api::action::Entry| {
+            let parameters = &contract().actions[entry.name].parameters;
+            parameters.iter().any(|parameter| parameter.name == name) || entry.parameters().contains(name)
+        };
+        entries.filter(has).map(|entry| entry.name).collect()
+    };
+    assert_eq!(named(WITH_TOKEN), takes("ClientToken"));
+    let once: BTreeSet<&str> = registry::all().filter(|entry| entry.kind == Kind::WriteOnce).map(|e| e.name).collect();
+    assert_eq!(named(WITH_TOKEN), once);
+    assert_eq!(named(WITH_DRY_RUN), takes("DryRun"));
 }

@@ -11,6 +11,7 @@ use crate::api::common::{
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::policies::{self, Policy};
+use crate::store::policy_associations;
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 use crate::wire::params::JsonList;
@@ -93,6 +94,10 @@ impl Action for CreateAutoSnapshotPolicy {
         policies::set_time_points(tx, id, &values::time_points(&self.time_points, MEANINGS)?).await?;
         policies::set_weekdays(tx, id, &values::weekdays(&self.repeat_weekdays, MEANINGS)?).await?;
         policies::set_target_tags(tx, id, &values::target_tags(&self.target_tags)?).await?;
+        // Only the stored tags tell which disks they meet; a refusal takes all back.
+        if policy_associations::meets_ephemeral_disks_alone(tx, id).await? {
+            return Err(fault("DiskCategory.OperationNotSupported"));
+        }
         set_timer(tx, id).await?;
         tags::set(tx, &Tagged::new(ResourceType::SnapshotPolicy, policy.subject(), policy.creation_time), &tags)
             .await?;

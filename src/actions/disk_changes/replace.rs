@@ -82,6 +82,10 @@ impl Action for ReplaceSystemDisk {
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
         }
         match (&self.image_id, &self.disk_id) {
+            // What only goes with the one or the other is there, and neither is.
+            (None, None) if self.architecture.is_some() || self.platform.is_some() => {
+                Err(fault("InvalidParameter.AllEmpty").with("ImageId and DiskId are both empty."))
+            }
             (None, None) => Err(Fault::missing("ImageId")),
             (Some(_), Some(_)) => {
                 Err(fault("InvalidParameter.NotMatch").with("ImageId and DiskId cannot be given together."))

@@ -11,6 +11,7 @@ use crate::api::common::{
     Tag, check_balance, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, is_name,
     is_resource_group, tags_to_set,
 };
+use crate::api::older::check_lifted;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::regions::Region;
@@ -149,6 +150,11 @@ impl Action for CreateDisk {
             Some(id) => Some(usable_source(tx, id).await?),
             None => None,
         };
+        if let Some(Referenced { snapshot, .. }) = &source {
+            check_lifted(tx, snapshot.source_disk_type == "system", "InvalidSnapshotId.NotDataDiskSnapshot")?;
+            let is_smaller = self.size.is_some_and(|size| size < snapshot.source_disk_size);
+            check_lifted(tx, is_smaller, "InvalidDiskSize.TooSmall")?;
+        }
         let of_source = source.as_ref().map(|found| found.snapshot.region_id.as_str());
         let region = tx.region_of(instance.as_ref().map(|instance| instance.region_id.as_str()).or(of_source));
         let zone_id = match (&instance, &self.zone_id) {

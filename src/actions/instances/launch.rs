@@ -6,12 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::address;
+use super::describe::nominal;
 use super::disk_params::{self, DataDisk, SystemDisk};
 use super::plans::{self, DiskPlan};
 use crate::api::common::{
     Tag, check_balance, check_given, check_one_of, check_tag_quota, is_description, is_name, is_resource_group,
     tags_to_set,
 };
+use crate::api::older::check_lifted;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
 use crate::store::disks;
@@ -133,6 +135,9 @@ impl Launch<'_> {
             return Err(fault("InvalidPrivateIpAddress.Duplicated"));
         }
         let disks = plans::of(tx, (region.id, &image), self.system_disk.as_ref(), &self.data_disk).await?;
+        let (_, memory) = self.instance_type.map_or((0, 0), nominal);
+        let is_below_memory = plans::has_system_disk_below(&disks, memory / 1_024);
+        check_lifted(tx, is_below_memory, "InvalidSystemDiskSize.LessThanMemSize")?;
         Ok(Planned { image, region_id: region.id, zone_id, tags, disks })
     }
 

@@ -56,10 +56,7 @@ pub async fn of(
     for plan in &plans {
         check_kms_key(tx, &plan.kms_key_id)?;
     }
-    let data_disks = plans.iter().filter(|plan| plan.disk_type == "data").count();
-    if i64::try_from(data_disks).unwrap_or(i64::MAX) > tx.config().quotas.disks_per_instance {
-        return Err(fault("InstanceDiskLimitExceeded"));
-    }
+    check_count(tx, &plans, data)?;
     for policy_id in plans.iter().filter_map(|plan| plan.auto_snapshot_policy_id.as_deref()) {
         if policies::find(tx, policy_id)
             .await?
@@ -69,6 +66,22 @@ pub async fn of(
         }
     }
     Ok(plans)
+}
+
+/// Not more data disks than an instance may have: of those asked for, and together with those that the image maps.
+fn check_count(tx: &Tx<'_>, plans: &[DiskPlan], data: &[DataDisk]) -> Result<(), Fault> {
+    let is_beyond = |count: usize| i64::try_from(count).unwrap_or(i64::MAX) > tx.config().quotas.disks_per_instance;
+    if is_beyond(data.len()) {
+        return Err(fault("InstanceDiskLimitExceeded"));
+    }
+    let all = plans.iter().filter(|plan| plan.disk_type == "data").count();
+    if is_beyond(all) { Err(fault("InstanceDiskNumber.LimitExceed")) } else { Ok(()) }
+}
+
+/// Whether the system disk has fewer GiB than these.
+#[must_use]
+pub fn has_system_disk_below(plans: &[DiskPlan], gib: i64) -> bool {
+    plans.iter().any(|plan| plan.disk_type == "system" && plan.size < gib)
 }
 
 /// The key of a disk whose image is encrypted, empty for the default key (decision 35); `None` for a plain one.

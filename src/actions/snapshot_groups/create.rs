@@ -82,7 +82,7 @@ impl Action for CreateSnapshotGroup {
         may_be_grouped(&chosen)?;
         for found in &chosen {
             check_free(tx, found).await?;
-            may_be_snapshotted(tx, found).await?;
+            may_be_snapshotted(tx, found).await.map_err(|refusal| of_group(tx, refusal))?;
         }
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;
@@ -187,6 +187,13 @@ impl CreateSnapshotGroup {
             finish_time: members.iter().map(|snapshot| snapshot.finish_time).max().unwrap_or(tx.now),
         }
     }
+}
+
+/// Where a disk may have one unfinished snapshot alone, that one is told of, and not the quota.
+fn of_group(tx: &Tx<'_>, refusal: Fault) -> Fault {
+    let is_of_one =
+        refusal.code() == "QuotaExceed.ConcurrentSnapshotQuota" && tx.config().quotas.concurrent_snapshots == 1;
+    if is_of_one { fault("IncorrectDiskStatus.CreatingSnapshot") } else { refusal }
 }
 
 /// The disks may be snapshotted together, whatever the state of each.

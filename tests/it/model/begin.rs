@@ -1,6 +1,6 @@
 //! The daemon as every sequence finds it; makes no moves.
 
-use super::{copies, images, reference, tasks};
+use super::{copies, images, instances, reference, tasks};
 use crate::support::answer::{column, text};
 use crate::support::{REGION, TestApp};
 
@@ -13,7 +13,12 @@ pub async fn begin() -> (TestApp, String, Vec<String>) {
         lifecycle.image_ms = millis(reference::IMAGE);
         lifecycle.copy_ms = millis(copies::COPY);
         lifecycle.image_copy_ms = millis(images::IMAGE_COPY);
-        for time in [&mut lifecycle.archive_ms, &mut lifecycle.export_ms, &mut lifecycle.modify_disk_spec_ms] {
+        for time in [
+            &mut lifecycle.archive_ms,
+            &mut lifecycle.export_ms,
+            &mut lifecycle.modify_disk_spec_ms,
+            &mut lifecycle.clone_disk_ms,
+        ] {
             *time = millis(tasks::TASK);
         }
         for time in [
@@ -25,8 +30,8 @@ pub async fn begin() -> (TestApp, String, Vec<String>) {
         ] {
             *time = millis(reference::DISK);
         }
-        lifecycle.instance_start_ms = millis(reference::INSTANCE);
-        lifecycle.instance_stop_ms = millis(reference::INSTANCE);
+        lifecycle.instance_start_ms = millis(instances::INSTANCE);
+        lifecycle.instance_stop_ms = millis(instances::INSTANCE);
         config.quotas.snapshots_per_disk = reference::SNAPSHOTS_PER_DISK.try_into().expect("few");
         config.quotas.auto_snapshots_per_disk = reference::AUTO_SNAPSHOTS_PER_DISK.try_into().expect("few");
         config.quotas.policies_per_disk = reference::POLICIES_PER_DISK.try_into().expect("few");

@@ -68,7 +68,7 @@ impl World {
         for disk in disks {
             self.begin_snapshot(disk, Origin::Group(nth));
             // The tag that names the instance.
-            if self.disks[disk].attached
+            if self.disks[disk].on.is_some()
                 && let Some(snapshot) = self.snapshots.last_mut()
             {
                 snapshot.tags.insert(u8::MAX);

@@ -170,9 +170,12 @@ pub fn call(daemon: &Daemon, step: Step) -> Call {
 /// Compares the images here, the copies in the other region, and what the other account sees.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let line = |row: &serde_json::Value| format!("{} {}", field(row, "ImageId"), field(row, "Status"));
+    let described = |row: &serde_json::Value| format!("{} {}", line(row), field(row, "Description"));
     let images = world.images.iter().enumerate().filter(|(_, image)| image.is_there);
-    let wanted = images.clone().map(|(nth, image)| format!("{} {}", daemon.images[nth], image.status));
-    same(wanted, list(&own_images(daemon, REGION).await, "/Images/Image", line), step);
+    let wanted = images.clone().map(|(nth, image)| {
+        format!("{} {} {}", daemon.images[nth], image.status, world.name_of(super::marks::Kind::Image, nth))
+    });
+    same(wanted, list(&own_images(daemon, REGION).await, "/Images/Image", described), step);
     let copies = world.image_copies.iter().enumerate().filter(|(_, copy)| copy.is_there);
     let wanted = copies.map(|(nth, copy)| format!("{} {}", daemon.image_copies[nth], copy.status));
     same(wanted, list(&own_images(daemon, OTHER_REGION).await, "/Images/Image", line), step);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::reference::World;
-use super::{copies, groups, images, keeping, policies, repeats, sizes, tasks};
+use super::{copies, groups, images, instances, keeping, marks, policies, repeats, sizes, tasks};
 
 /// Which resource of its kind, in the order of creation; beyond the last one it is an id that never existed.
 pub type Nth = usize;
@@ -14,8 +14,8 @@ pub enum Move {
     CreateDisk,
     CreateDiskFromSnapshot(Nth),
     DeleteDisk(Nth),
-    AttachDisk(Nth),
-    DetachDisk(Nth),
+    AttachDisk(Nth, Nth),
+    DetachDisk(Nth, Nth),
     ReInitDisk(Nth),
     ResetDisk(Nth, Nth),
     CreateSnapshot(Nth),
@@ -29,9 +29,6 @@ pub enum Move {
     },
     CreateImage(Nth),
     DeleteImage(Nth),
-    StopInstance,
-    StartInstance,
-    RebootInstance,
     TagSnapshot {
         snapshot: Nth,
         key: u8,
@@ -43,7 +40,9 @@ pub enum Move {
     Copy(copies::Step),
     Group(groups::Step),
     Image(images::Step),
+    Instance(instances::Step),
     Keep(keeping::Step),
+    Mark(marks::Step),
     Policy(policies::Step),
     Repeat(repeats::Step),
     Size(sizes::Step),
@@ -75,13 +74,21 @@ pub fn any(world: &World) -> BoxedStrategy<Move> {
     let if_any = |is_there: bool, weight: u32| if is_there { 4 * weight } else { 1 };
     let has_snapshot = world.snapshots.iter().any(|snapshot| snapshot.is_there);
     let has_image = world.images.iter().any(|image| image.is_there);
-    let is_stopped = world.instance == "Stopped";
+    let is_stopped = world.instances.iter().any(|instance| instance.is_there && instance.status == "Stopped");
+    let instance = pick(world.instances.iter().map(|instance| instance.is_there));
+    let of = |(disk, on): (Nth, Nth), hosts: &[Option<Nth>]| (disk, hosts.get(disk).copied().flatten().unwrap_or(on));
+    let hosts: Vec<Option<Nth>> = world.disks.iter().map(|disk| disk.on).collect();
     prop_oneof![
         4 => Just(Move::CreateDisk),
         if_any(has_snapshot, 2) => snapshot.clone().prop_map(Move::CreateDiskFromSnapshot),
         6 => disk.clone().prop_map(Move::DeleteDisk),
-        10 => disk.clone().prop_map(Move::AttachDisk),
-        6 => disk.clone().prop_map(Move::DetachDisk),
+        10 => (disk.clone(), instance.clone()).prop_map(|(disk, on)| Move::AttachDisk(disk, on)),
+        5 => (disk.clone(), instance.clone()).prop_map(move |pair| {
+            // Mostly from the instance that has it.
+            let (disk, from) = of(pair, &hosts);
+            Move::DetachDisk(disk, from)
+        }),
+        1 => (disk.clone(), instance).prop_map(|(disk, from)| Move::DetachDisk(disk, from)),
         if_any(is_stopped, 2) => disk.clone().prop_map(Move::ReInitDisk),
         if_any(has_snapshot && is_stopped, 4) =>
             (disk.clone(), snapshot.clone()).prop_map(|(disk, snapshot)| Move::ResetDisk(disk, snapshot)),
@@ -92,9 +99,8 @@ pub fn any(world: &World) -> BoxedStrategy<Move> {
             (snapshot.clone(), 1..4_i64).prop_map(|(snapshot, days)| Move::ModifyRetention { snapshot, days }),
         if_any(has_snapshot, 4) => snapshot.clone().prop_map(Move::CreateImage),
         if_any(has_image, 1) => image.prop_map(Move::DeleteImage),
-        6 => Just(Move::StopInstance),
-        2 => Just(Move::RebootInstance),
-        if_any(is_stopped, 1) => Just(Move::StartInstance),
+        20 => instances::any(world).prop_map(Move::Instance),
+        16 => marks::any(world).prop_map(Move::Mark),
         if_any(has_snapshot, 1) =>
             (snapshot.clone(), 0..3_u8).prop_map(|(snapshot, key)| Move::TagSnapshot { snapshot, key }),
         if_any(has_snapshot, 1) =>

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use super::copies::Copied;
 use super::groups::Group;
 use super::images::CopiedImage;
+use super::instances::Instance;
 use super::keeping::Lock;
+use super::marks::Marks;
 use super::moves::{Move, Nth};
 use super::policies::Policy;
 use super::repeats::Answered;
@@ -17,7 +19,6 @@ use super::tasks::Task;
 pub const SNAPSHOT: i64 = 2;
 pub const IMAGE: i64 = 3;
 pub const DISK: i64 = 1;
-pub const INSTANCE: i64 = 1;
 /// Snapshots of a disk, and those in progress at once.
 pub const SNAPSHOTS_PER_DISK: usize = 4;
 pub const CONCURRENT_SNAPSHOTS: usize = 2;
@@ -40,7 +41,8 @@ pub struct Disk {
     pub is_there: bool,
     pub is_system: bool,
     pub status: &'static str,
-    pub attached: bool,
+    /// The instance that has it.
+    pub on: Option<Nth>,
     pub ever_attached: bool,
     /// Its instance was stopped when it came, and was not started since.
     pub unstarted: bool,
@@ -58,6 +60,37 @@ pub struct Disk {
     pub may_be_taken: bool,
     /// Whether its automatic snapshots go with it.
     pub takes_automatic: bool,
+    /// Whether it goes with its instance.
+    pub goes_along: bool,
+    /// What it is a clone of, while it is being made.
+    pub clone_of: Option<Nth>,
+    pub is_clone: bool,
+}
+
+impl Disk {
+    /// One that came with its instance and goes with it.
+    pub fn of_instance(on: Nth, is_system: bool) -> Self {
+        Self {
+            is_there: true,
+            is_system,
+            status: "In_use",
+            on: Some(on),
+            ever_attached: true,
+            unstarted: false,
+            source: None,
+            refers: false,
+            rewriting: None,
+            until: None,
+            size: DISK_SIZE,
+            level: 1,
+            grew: None,
+            may_be_taken: true,
+            takes_automatic: true,
+            goes_along: true,
+            clone_of: None,
+            is_clone: false,
+        }
+    }
 }
 
 /// What took a snapshot.
@@ -117,9 +150,7 @@ pub struct Image {
 #[derive(Clone, Debug)]
 pub struct World {
     pub now: i64,
-    pub instance: &'static str,
-    pub instance_until: Option<i64>,
-    pub instance_start: i64,
+    pub instances: Vec<Instance>,
     pub disks: Vec<Disk>,
     pub snapshots: Vec<Snapshot>,
     pub images: Vec<Image>,
@@ -129,6 +160,7 @@ pub struct World {
     pub policies: Vec<Policy>,
     pub tasks: Vec<Task>,
     pub answered: Vec<Answered>,
+    pub marks: Marks,
     /// What the last move comes to.
     pub outcome: Outcome,
 }
@@ -136,29 +168,10 @@ pub struct World {
 impl World {
     /// A running instance with a system disk and a data disk.
     pub fn begin() -> Self {
-        let disk = |is_system| Disk {
-            is_there: true,
-            is_system,
-            status: "In_use",
-            attached: true,
-            ever_attached: true,
-            unstarted: false,
-            source: None,
-            refers: false,
-            rewriting: None,
-            until: None,
-            size: DISK_SIZE,
-            level: 1,
-            grew: None,
-            may_be_taken: true,
-            takes_automatic: true,
-        };
         Self {
             now: BEGIN,
-            instance: "Running",
-            instance_until: None,
-            instance_start: 0,
-            disks: vec![disk(true), disk(false)],
+            instances: vec![Instance { is_there: true, status: "Running", until: None, start: Some(0) }],
+            disks: vec![Disk::of_instance(0, true), Disk::of_instance(0, false)],
             snapshots: Vec::new(),
             images: Vec::new(),
             image_copies: Vec::new(),
@@ -167,6 +180,7 @@ impl World {
             policies: Vec::new(),
             tasks: Vec::new(),
             answered: Vec::new(),
+            marks: Marks::default(),
             outcome: Ok(()),
         }
     }
@@ -177,8 +191,8 @@ impl World {
             Move::CreateDisk => self.create_disk(None, DISK_SIZE),
             Move::CreateDiskFromSnapshot(snapshot) => self.create_disk(Some(snapshot), DISK_SIZE),
             Move::DeleteDisk(disk) => self.delete_disk(disk),
-            Move::AttachDisk(disk) => self.attach(disk),
-            Move::DetachDisk(disk) => self.detach(disk),
+            Move::AttachDisk(disk, instance) => self.attach(disk, instance),
+            Move::DetachDisk(disk, instance) => self.detach(disk, instance),
             Move::ReInitDisk(disk) => self.reinitialise(disk),
             Move::ResetDisk(disk, snapshot) => self.reset(disk, snapshot),
             Move::CreateSnapshot(disk) => self.create_snapshot(disk),
@@ -186,9 +200,8 @@ impl World {
             Move::ModifyRetention { snapshot, days } => self.modify_retention(snapshot, days),
             Move::CreateImage(snapshot) => self.create_image(snapshot),
             Move::DeleteImage(image) => self.delete_image(image),
-            Move::StopInstance => self.stop_instance(),
-            Move::RebootInstance => self.reboot_instance(),
-            Move::StartInstance => self.start_instance(),
+            Move::Instance(step) => self.instance(step),
+            Move::Mark(step) => self.mark(step),
             Move::TagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.insert(key)),
             Move::UntagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.remove(&key)),
             Move::Copy(step) => self.copy(step),
@@ -258,14 +271,15 @@ impl World {
         self.disks[disk].rewriting.is_some() || self.is_being_modified(disk)
     }
 
+    /// As [`World::is_busy`], or a clone of it is being made.
+    pub fn is_disk_held(&self, nth: Nth) -> bool {
+        self.is_busy(nth) || self.disks.iter().any(|disk| disk.is_there && disk.clone_of == Some(nth))
+    }
+
     pub fn unfinished(&self, disk: Nth) -> usize {
         let is_one =
             |snapshot: &&Snapshot| snapshot.is_there && snapshot.disk == disk && snapshot.status == "progressing";
         self.snapshots.iter().filter(is_one).count()
-    }
-
-    pub fn is_instance_ready(&self) -> Outcome {
-        if matches!(self.instance, "Running" | "Stopped") { Ok(()) } else { Err("IncorrectInstanceStatus") }
     }
 
     /// Lets happen what is due by `until`, earliest first.
@@ -278,16 +292,7 @@ impl World {
                     let image = &mut self.images[nth];
                     (image.status, image.until) = ("Available", None);
                 }
-                2 => {
-                    if self.instance == "Starting" {
-                        self.instance_start = self.now;
-                    }
-                    self.instance = if self.instance == "Starting" { "Running" } else { "Stopped" };
-                    self.instance_until = None;
-                    if self.instance == "Running" {
-                        self.disks.iter_mut().for_each(|disk| disk.unstarted = false);
-                    }
-                }
+                2 => self.finish_instance(nth),
                 3 => self.change_lock(nth),
                 4 => self.expire(nth, due),
                 5 => self.finish_snapshot(nth),
@@ -306,10 +311,9 @@ impl World {
         fn of<T>(all: &[T], kind: u8, due: impl Fn(&T) -> Option<i64>) -> impl Iterator<Item = (i64, u8, Nth)> {
             all.iter().enumerate().filter_map(move |(nth, one)| Some((due(one)?, kind, nth)))
         }
-        let instance = self.instance_until.map(|until| (until, 2, 0));
         of(&self.disks, 0, |disk| disk.until)
             .chain(of(&self.images, 1, |image| image.until))
-            .chain(instance)
+            .chain(of(&self.instances, 2, |instance| instance.until))
             .chain(of(&self.snapshots, 3, |snapshot| snapshot.lock.as_ref().and_then(Lock::next_change)))
             .chain(of(&self.snapshots, 4, |snapshot| snapshot.expire))
             .chain(of(&self.snapshots, 5, |snapshot| snapshot.finish))
@@ -324,12 +328,12 @@ impl World {
     fn finish_disk(&mut self, nth: Nth) {
         let disk = &mut self.disks[nth];
         disk.until = None;
-        disk.rewriting = None;
+        (disk.rewriting, disk.clone_of) = (None, None);
         disk.status = match disk.status {
             "Attaching" | "ReIniting" => "In_use",
             "Creating" => "Available",
             "Detaching" => {
-                disk.attached = false;
+                disk.on = None;
                 "Available"
             }
             unchanged => unchanged,

@@ -32,7 +32,7 @@ impl World {
         if self.is_being_modified(nth) {
             return Err("LastOrderProcessing");
         }
-        if disk.rewriting.is_some() {
+        if self.is_disk_held(nth) {
             return Err("Operation.Conflict");
         }
         match disk.status {
@@ -43,13 +43,11 @@ impl World {
         if self.unfinished(nth) > 0 {
             return Err("DiskCreatingSnapshot");
         }
-        if disk.attached && self.instance != "Running" {
-            if online {
-                return Err("InvalidInstanceStatus.NotRunning");
-            }
-            if self.instance != "Stopped" {
-                return Err("IncorrectInstanceStatus");
-            }
+        match self.host_status(nth) {
+            None | Some("Running") => {}
+            Some(_) if online => return Err("InvalidInstanceStatus.NotRunning"),
+            Some("Stopped") => {}
+            Some(_) => return Err("IncorrectInstanceStatus"),
         }
         if size < disk.size {
             return Err("InvalidDiskSize.TooSmall");
@@ -60,7 +58,7 @@ impl World {
         if disk.is_system && size > LARGEST_SYSTEM_DISK {
             return Err("InvalidSystemDiskSize.ValueNotSupported");
         }
-        let grew = (disk.attached && self.instance == "Running" && !online).then_some(self.now);
+        let grew = (self.host_status(nth) == Some("Running") && !online).then_some(self.now);
         let disk = &mut self.disks[nth];
         (disk.size, disk.grew) = (size, grew.or(disk.grew));
         Ok(())

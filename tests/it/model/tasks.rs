@@ -8,6 +8,7 @@ use super::{Call, Daemon, field, list, same};
 use crate::support::REGION;
 
 pub const TASK: i64 = 3;
+pub const CLONE: i64 = TASK;
 const LEAST_AGE: i64 = 14 * DAY;
 pub const LEVELS: [&str; 4] = ["PL0", "PL1", "PL2", "PL3"];
 /// GiB that a disk of each level has at least.
@@ -40,7 +41,12 @@ pub fn any(world: &World) -> BoxedStrategy<Step> {
 pub enum Work {
     Archive(Nth),
     Export(Nth),
-    ModifySpec { disk: Nth, level: usize },
+    ModifySpec {
+        disk: Nth,
+        level: usize,
+    },
+    /// The new disk.
+    Clone(Nth),
 }
 
 #[derive(Clone, Debug)]
@@ -60,7 +66,7 @@ impl World {
         }
     }
 
-    fn begin_task(&mut self, work: Work) {
+    pub fn begin_task(&mut self, work: Work) {
         self.tasks.push(Task { work, status: "Processing", until: Some(self.now + TASK) });
     }
 
@@ -130,7 +136,7 @@ impl World {
         if self.is_being_modified(nth) {
             return Err("IncorrectDiskStatus");
         }
-        if disk.rewriting.is_some() {
+        if self.is_disk_held(nth) {
             return Err("Operation.Conflict");
         }
         if !matches!(disk.status, "In_use" | "Available") {
@@ -139,7 +145,8 @@ impl World {
         if self.unfinished(nth) > 0 {
             return Err("DiskCreatingSnapshot");
         }
-        if disk.attached && self.instance == "Running" && disk.grew.is_some_and(|grew| self.instance_start < grew) {
+        let is_before = |grew: i64| self.host(nth).is_some_and(|host| host.start.is_none_or(|start| start < grew));
+        if self.host_status(nth) == Some("Running") && disk.grew.is_some_and(is_before) {
             return Err("OperationDenied.DiskExpansionUnfinished");
         }
         if level == 0 && disk.level > 0 {
@@ -172,7 +179,7 @@ impl World {
         (task.status, task.until) = ("Finished", None);
         match task.work {
             Work::Archive(snapshot) => self.snapshots[snapshot].is_archived = true,
-            Work::Export(_) => {}
+            Work::Export(_) | Work::Clone(_) => {}
             Work::ModifySpec { disk, level } => self.disks[disk].level = level,
         }
     }
@@ -200,6 +207,7 @@ pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
             Work::Archive(snapshot) => ("ArchiveSnapshot", daemon.snapshot(snapshot)),
             Work::Export(snapshot) => ("ExportSnapshot", daemon.snapshot(snapshot)),
             Work::ModifySpec { disk, .. } => ("ModifyDiskSpec", daemon.disk(disk)),
+            Work::Clone(disk) => ("CloneDisks", daemon.disk(disk)),
         };
         format!("{} {action} {} of {of}", daemon.tasks[nth], task.status)
     });

@@ -85,6 +85,20 @@ async fn a_disk_given_to_a_stopped_instance_is_not_snapshotted_before_that_is_st
 }
 
 #[tokio::test]
+async fn a_disk_whose_stopped_instance_went_at_once_is_snapshotted_on_a_running_one() {
+    let app = TestApp::new().await;
+    let (running, stopped) = (app.instance().await, app.instance_in(REGION, "Stopped").await);
+    app.advance("1m").await;
+    let disk = app.disk_with(|_| {}).await;
+    let of = ("DiskId", disk.as_str());
+    app.ok("AttachDisk", &[of, ("InstanceId", &stopped)]).await;
+    app.ok("DeleteInstance", &[("InstanceId", &stopped)]).await;
+    app.ok("AttachDisk", &[of, ("InstanceId", &running)]).await;
+    app.advance("1m").await;
+    app.ok("CreateSnapshot", &[of]).await;
+}
+
+#[tokio::test]
 async fn an_encrypted_copy_under_way_keeps_its_disk_from_being_snapshotted() {
     let app = TestApp::new().await;
     let disk = app.attached_disk().await;

@@ -1,6 +1,14 @@
 //! Accounts made at run time, and the ids to come.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use snapshotd::api::action::{Call, ECS};
+use snapshotd::api::registry;
+use snapshotd::store::row_locks::RowLocks;
+use snapshotd::wire::credentials::Caller;
+use snapshotd::wire::params::Params;
+use snapshotd::wire::render::Format;
 
 use crate::support::answer::text;
 use crate::support::{ACCOUNT, REGION, TestApp};
@@ -90,4 +98,62 @@ async fn a_seed_makes_the_same_ids_again_after_a_reset_and_goes_on_after_a_resta
     app.unmoved("POST", "/ids", r#"{"seed":0}"#, 400, "seed: ").await;
     app.unmoved("POST", "/ids", "{}", 400, "seed or next").await;
     app.moved("POST", "/reset", json!({})).await;
+}
+
+/// The account that is dropped, with a key to call by.
+async fn third(app: &TestApp) {
+    let account = json!({"id": THIRD, "name": "third", "keys": [{"id": THIRD_KEY.0, "secret": THIRD_KEY.1}]});
+    app.moved("POST", "/accounts", account).await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_let_in_before_its_account_was_dropped_makes_nothing() {
+    let app = TestApp::new().await;
+    third(&app).await;
+    app.moved("DELETE", &format!("/accounts/{THIRD}"), Value::Null).await;
+    let before = app.resources().await;
+    let run = [("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"), ("InstanceType", "ecs.g7.large")];
+    let disk = [("ZoneId", "cn-hangzhou-h"), ("DiskCategory", "cloud_essd"), ("Size", "40")];
+    let policy = [("timePoints", "[1]"), ("repeatWeekdays", "[1]"), ("retentionDays", "1")];
+    let calls = [("RunInstances", &run[..]), ("CreateDisk", &disk), ("CreateAutoSnapshotPolicy", &policy)];
+    for (action, params) in calls {
+        let entry = registry::find(ECS, action).expect("an action");
+        // As the gateway left it, its key proven.
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let call = Call {
+            params: Params::from(params.iter().map(owned).collect::<Vec<_>>()),
+            caller: Caller {
+                account_id: THIRD.into(),
+                account_name: "third".into(),
+                access_key_id: THIRD_KEY.0.into(),
+            },
+            format: Format::Json,
+            request_id: "request".to_owned(),
+            host: None,
+        };
+        let refusal = entry.serve(Arc::clone(app.app()), call).await.expect_err("a refusal");
+        assert_eq!(refusal.code(), "InvalidAccessKeyId.NotFound", "{action}");
+    }
+    assert_eq!(app.resources().await, before);
+    third(&app).await;
+    app.call_as(THIRD_KEY, "CreateDisk", &disk).await.accepted();
+}
+
+#[tokio::test]
+async fn a_copy_that_waits_while_its_account_is_dropped_is_told_that_there_is_none() {
+    let app = TestApp::with(|config| config.fidelity.conflict_wait_ms = 10_000).await;
+    third(&app).await;
+    let image = "aliyun_3_x64_20G_alibase_20260101.vhd";
+    let guard = app.app().store.hold(THIRD, &RowLocks::exclusive(image)).await.expect("free");
+    let waiting = async { app.call_as(THIRD_KEY, "CopyImage", &[("ImageId", image)]).await };
+    let dropping = async {
+        // The copy is let in meanwhile, and waits for the image.
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+        app.moved("DELETE", &format!("/accounts/{THIRD}"), Value::Null).await;
+        drop(guard);
+    };
+    let (answer, ()) = tokio::join!(waiting, dropping);
+    answer.refused(401, "InvalidAliUid.IsNull");
 }

@@ -179,3 +179,37 @@ async fn what_is_no_webhook_is_refused_with_its_place() {
         app.unmoved("POST", "/webhooks", &body.to_string(), 400, words).await;
     }
 }
+
+/// So many events more.
+async fn happen(app: &TestApp, disk: &str, count: usize) {
+    for i in 0..count {
+        let name = format!("name-{i}");
+        app.ok("ModifyDiskAttribute", &[("DiskId", disk), ("DiskName", &name)]).await;
+    }
+}
+
+#[tokio::test]
+async fn events_that_a_webhook_is_yet_to_be_told_are_kept_for_it_ten_times_as_long_and_then_counted_as_lost() {
+    let app = TestApp::with(|config| config.limits.events = 10).await;
+    let disk = app.attached_disk().await;
+    let hook =
+        |name: &str, only: &str| json!({"name": name, "url": "http://127.0.0.1:9/", "event_name": only, "after": 0});
+    for (name, only) in [("all", ""), ("snapshots", "Snapshot:*")] {
+        app.moved("POST", "/webhooks", hook(name, only)).await;
+    }
+    app.accomplished_snapshot(&disk).await;
+    let oldest = "SELECT MIN(event_id) FROM events WHERE '' = $1";
+    happen(&app, &disk, 80).await;
+    assert_eq!(app.numbers(oldest, "").await, [1], "nothing is forgotten that a webhook waits for");
+    happen(&app, &disk, 60).await;
+    let last = *app.app().store.last_event().borrow();
+    let kept = app.numbers(oldest, "").await[0];
+    assert!((90..=110).contains(&(last - kept)), "{kept} of {last}");
+    let shown = app.moved("GET", "/webhooks", Value::Null).await;
+    assert_eq!((&shown[0]["lost"], &shown[1]["lost"]), (&json!(kept - 1), &json!(2)), "{shown}");
+    app.moved("DELETE", "/webhooks/all", Value::Null).await;
+    happen(&app, &disk, 20).await;
+    let kept = app.numbers(oldest, "").await[0];
+    let last = *app.app().store.last_event().borrow();
+    assert!(last - kept <= 20, "{kept} of {last}: a webhook of other events keeps none of these");
+}

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, IMAGE, INSTANCE, Image, Origin, Outcome, Rewriting, SNAPSHOT,
-    SNAPSHOTS_PER_DISK, Snapshot, World,
+    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, IMAGE, Image, Origin, Outcome, Rewriting, SNAPSHOT, SNAPSHOTS_PER_DISK,
+    Snapshot, World,
 };
 use crate::model::moves::Nth;
 
@@ -21,21 +21,15 @@ impl World {
             }
         }
         self.disks.push(Disk {
-            is_there: true,
-            is_system: false,
             status: "Creating",
-            attached: false,
+            on: None,
             ever_attached: false,
-            unstarted: false,
             source,
             refers: source.is_some(),
-            rewriting: None,
             until: Some(self.now + DISK),
             size,
-            level: 1,
-            grew: None,
-            may_be_taken: true,
-            takes_automatic: false,
+            goes_along: false,
+            ..Disk::of_instance(0, false)
         });
         Ok(())
     }
@@ -46,18 +40,33 @@ impl World {
             Some(_) => return Ok(()),
             None => return Err("InvalidDiskId.NotFound"),
         };
-        if self.is_busy(nth) {
+        if self.is_disk_held(nth) {
             return Err("Operation.Conflict");
         }
         match disk.status {
             "Creating" => return Err("IncorrectDiskStatus.Initializing"),
-            _ if disk.is_system && disk.attached => return Err("DiskTypeViolation"),
+            _ if disk.is_system && disk.on.is_some() => return Err("DiskTypeViolation"),
             "Available" if self.unfinished(nth) > 0 => return Err("DiskCreatingSnapshot"),
             "Available" => {}
             _ => return Err("IncorrectDiskStatus"),
         }
-        self.disks[nth].is_there = false;
-        self.disks[nth].until = None;
+        self.release_disk(nth);
+        Ok(())
+    }
+
+    /// It goes, with its unfinished snapshots and, where it takes them along, its automatic ones.
+    pub fn release_disk(&mut self, nth: Nth) {
+        let disk = &mut self.disks[nth];
+        (disk.is_there, disk.until, disk.on, disk.clone_of, disk.rewriting) = (false, None, None, None, None);
+        let is_unfinished = |other: &Nth| {
+            let snapshot = &self.snapshots[*other];
+            snapshot.is_there && snapshot.disk == nth && snapshot.status == "progressing"
+        };
+        for snapshot in (0..self.snapshots.len()).filter(is_unfinished).collect::<Vec<Nth>>() {
+            if self.is_kept_by_nothing(snapshot) {
+                self.remove_snapshot(snapshot);
+            }
+        }
         if self.disks[nth].takes_automatic {
             for snapshot in self.automatic(nth) {
                 if self.is_kept_by_nothing(snapshot) {
@@ -68,34 +77,36 @@ impl World {
         for policy in &mut self.policies {
             policy.disks.remove(&nth);
         }
-        Ok(())
     }
 
-    pub fn attach(&mut self, nth: Nth) -> Outcome {
+    pub fn attach(&mut self, nth: Nth, on: Nth) -> Outcome {
         self.disk(nth)?;
-        self.is_instance_ready()?;
+        self.is_instance_ready(on)?;
         let disk = self.disk(nth)?;
         if self.is_busy(nth) || disk.status != "Available" {
             return Err("IncorrectDiskStatus");
         }
         let until = Some(self.now + DISK);
         let disk = &mut self.disks[nth];
-        (disk.status, disk.attached, disk.ever_attached, disk.until) = ("Attaching", true, true, until);
-        disk.unstarted = self.instance == "Stopped" && !disk.is_system;
+        (disk.status, disk.on, disk.ever_attached, disk.until) = ("Attaching", Some(on), true, until);
+        disk.unstarted = self.instances[on].status == "Stopped" && !disk.is_system;
+        disk.goes_along = false;
         Ok(())
     }
 
-    pub fn detach(&mut self, nth: Nth) -> Outcome {
+    pub fn detach(&mut self, nth: Nth, from: Nth) -> Outcome {
         self.disk(nth)?;
-        self.is_instance_ready()?;
+        self.is_instance_ready(from)?;
         let disk = self.disk(nth)?;
-        if !disk.attached {
-            return Err("InvalidDisk.AlreadyDetached");
+        match disk.on {
+            None => return Err("InvalidDisk.AlreadyDetached"),
+            Some(on) if on != from => return Err("DependencyViolation"),
+            Some(_) => {}
         }
-        if disk.is_system && self.instance != "Stopped" {
+        if disk.is_system && self.instances[from].status != "Stopped" {
             return Err("IncorrectInstanceStatus");
         }
-        if disk.status != "In_use" || self.is_busy(nth) {
+        if disk.status != "In_use" || self.is_disk_held(nth) {
             return Err("IncorrectDiskStatus");
         }
         let until = Some(self.now + DISK);
@@ -106,7 +117,7 @@ impl World {
 
     pub fn reinitialise(&mut self, nth: Nth) -> Outcome {
         let disk = self.disk(nth)?;
-        if self.is_busy(nth) {
+        if self.is_disk_held(nth) {
             return Err("Operation.Conflict");
         }
         if self.unfinished(nth) > 0 {
@@ -115,7 +126,8 @@ impl World {
         if disk.status != "In_use" {
             return Err("IncorrectDiskStatus");
         }
-        if self.instance != "Stopped" {
+        let has_run = self.host(nth).is_some_and(|host| host.start.is_some());
+        if !has_run || self.host_status(nth) != Some("Stopped") {
             return Err("IncorrectInstanceStatus");
         }
         if disk.source.is_some() && !disk.refers {
@@ -123,6 +135,9 @@ impl World {
         }
         if disk.source.is_some_and(|source| self.is_being_archived(source)) {
             return Err("Operation.Conflict");
+        }
+        if disk.is_clone {
+            return Err("InvalidDiskId.OperationNotSupported");
         }
         let until = Some(self.now + DISK);
         let disk = &mut self.disks[nth];
@@ -133,7 +148,7 @@ impl World {
     pub fn reset(&mut self, nth: Nth, source: Nth) -> Outcome {
         let disk = self.disk(nth)?;
         let snapshot = self.snapshot(source)?;
-        if self.is_busy(nth) {
+        if self.is_disk_held(nth) {
             let is_reset = disk.rewriting.is_some() && disk.status != "ReIniting";
             return Err(if is_reset { "InvalidOperation.DiskResetInProgress" } else { "Operation.Conflict" });
         }
@@ -149,7 +164,7 @@ impl World {
         if !matches!(disk.status, "In_use" | "Available") {
             return Err("IncorrectDiskStatus");
         }
-        if disk.attached && self.instance != "Stopped" {
+        if self.host_status(nth).is_some_and(|status| status != "Stopped") {
             return Err("IncorrectInstanceStatus");
         }
         if self.unfinished(nth) > 0 {
@@ -199,10 +214,13 @@ impl World {
         if !disk.ever_attached {
             return Err("IncorrectDiskStatus.NeverAttached");
         }
-        if disk.attached {
-            self.is_instance_ready()?;
+        if let Some(on) = disk.on {
+            if self.instances[on].start.is_none() {
+                return Err("IncorrectDiskStatus.NeverUsed");
+            }
+            self.is_instance_ready(on)?;
         }
-        if disk.attached && disk.unstarted { Err("IncorrectDiskStatus.Invalid") } else { Ok(()) }
+        if disk.on.is_some() && disk.unstarted { Err("IncorrectDiskStatus.Invalid") } else { Ok(()) }
     }
 
     pub fn begin_snapshot(&mut self, disk: Nth, origin: Origin) {
@@ -310,50 +328,6 @@ impl World {
             }
             None => Err("InvalidImageId.NotFound"),
         }
-    }
-
-    fn is_settled(&self) -> Outcome {
-        let is_moving = |disk: &Disk| disk.is_there && matches!(disk.status, "Attaching" | "Detaching");
-        if self.disks.iter().any(is_moving) { Err("DiskError") } else { Ok(()) }
-    }
-
-    pub fn stop_instance(&mut self) -> Outcome {
-        if self.instance == "Running" {
-            self.is_settled()?;
-        }
-        self.change_instance("Running", "Stopping")
-    }
-
-    fn change_instance(&mut self, from: &str, to: &'static str) -> Outcome {
-        if self.instance != from {
-            return Err("IncorrectInstanceStatus");
-        }
-        (self.instance, self.instance_until) = (to, Some(self.now + INSTANCE));
-        Ok(())
-    }
-
-    pub fn reboot_instance(&mut self) -> Outcome {
-        if self.instance == "Running" {
-            self.is_settled()?;
-        }
-        self.change_instance("Running", "Starting")?;
-        self.instance_until = Some(self.now + 2 * INSTANCE);
-        Ok(())
-    }
-
-    pub fn start_instance(&mut self) -> Outcome {
-        if self.instance != "Stopped" {
-            return Err("IncorrectInstanceStatus");
-        }
-        if !self.disks.iter().any(|disk| disk.is_there && disk.is_system && disk.attached) {
-            return Err("InvalidInstance.NotFoundSystemDisk");
-        }
-        let is_busy = |nth: Nth| self.disks[nth].is_there && self.disks[nth].attached && self.is_busy(nth);
-        if (0..self.disks.len()).any(is_busy) {
-            return Err("Operation.Conflict");
-        }
-        self.is_settled()?;
-        self.change_instance("Stopped", "Starting")
     }
 
     pub fn tag(&mut self, nth: Nth, change: impl FnOnce(&mut BTreeSet<u8>) -> bool) -> Outcome {
