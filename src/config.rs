@@ -60,6 +60,7 @@ pub struct Log {
 
 impl Log {
     /// What is logged; `None` where `level` does not tell. A bare word is a level, never the name of a module.
+    #[must_use]
     pub fn filter(&self) -> Option<Targets> {
         let bare = self.level.split(',').filter(|part| !part.contains('='));
         let is_told = bare.into_iter().all(|word| word.trim().parse::<LevelFilter>().is_ok());

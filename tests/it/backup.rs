@@ -209,7 +209,7 @@ fn a_restore_takes_the_place_of_a_store_that_is_beyond_repair() {
     let file = place.file("copy.db");
     place.does(&["backup"], &file);
     let wanted = dump(&file);
-    for broken in [&b"no database"[..], &[0xa5; 40_000], b""] {
+    for broken in [b"no database".to_vec(), vec![0xa5; 40_000], Vec::new()] {
         fs::write(place.database(), broken).expect("written");
         fs::write(place.data().join("snapshotd.db-wal"), [7; 5_000]).expect("written");
         place.refuses(&["restore"], &file, &["--replace"]);

@@ -76,7 +76,7 @@ impl Place {
     fn open(&self, file: &[u8], log: &[u8]) -> Result<(), Failure> {
         self.put(Some(file), log);
         let mut config = Config::embedded();
-        config.data_dir = self.folder.path().to_owned();
+        self.folder.path().clone_into(&mut config.data_dir);
         let opened = database::block_on(async {
             let app = App::open(config).await?;
             app.store.close().await;

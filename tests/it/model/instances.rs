@@ -273,7 +273,7 @@ impl World {
         let level = known.level;
         let disk = Disk::of_instance(nth, true);
         let size = LEAST_SYSTEM_DISKS[level];
-        self.disks.push(Disk { goes_along, takes_automatic, may_be_taken, level, size, ..disk });
+        self.disks.push(Disk { size, level, may_be_taken, takes_automatic, goes_along, ..disk });
         self.inherit_marks(old, self.disks.len() - 1);
         Ok(())
     }

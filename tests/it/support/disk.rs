@@ -215,7 +215,9 @@ impl Disk {
                 let (synced, rest) = std::mem::take(&mut self.pending).into_iter().partition(is_in);
                 let synced: Vec<NameChange> = synced;
                 self.pending = rest;
-                synced.iter().for_each(|change| self.durable.apply(change));
+                for change in &synced {
+                    self.durable.apply(change);
+                }
             }
             Event::Unlink { name } => self.change(NameChange::Take(name.clone())),
             Event::Rename { from, to } => {

@@ -154,15 +154,15 @@ impl Client {
         }
         params.extend([("RegionId", "cn-hangzhou".to_owned()), ("ClientToken", token.clone())]);
         self.created.insert(token.clone(), Creation { kind, params, id: None });
-        let id = ask(connection, &self.created[&token])?;
-        match &id {
-            Some(id) => {
+        let answer = ask(connection, &self.created[&token])?;
+        match &answer {
+            Ok(id) => {
                 self.fates[kind].insert(id.clone(), Fate::There);
                 self.created.get_mut(&token).expect("just put in").id = Some(id.clone());
             }
-            None => drop(self.created.remove(&token)),
+            Err(Refused) => drop(self.created.remove(&token)),
         }
-        Some(id.is_some())
+        Some(answer.is_ok())
     }
 
     fn delete(&mut self, connection: &mut Connection, kind: usize, id: String) -> Option<bool> {
@@ -204,24 +204,28 @@ impl Client {
             }
             let again = ask(connection, &creation).expect("an answer");
             if known.is_some() {
-                assert_eq!(again.as_ref(), known, "the token is lost: {:?}", creation.params);
+                assert_eq!(again.as_ref().ok(), known, "the token is lost: {:?}", creation.params);
             }
             // One without an answer may be refused now: then it was not done before.
-            if let Some(id) = again {
+            if let Ok(id) = again {
                 self.fates[creation.kind].insert(id, Fate::There);
             }
         }
     }
 }
 
-/// The id that was answered; `Some(None)` where it was refused, `None` where nobody answers.
-fn ask(connection: &mut Connection, creation: &Creation) -> Option<Option<String>> {
+struct Refused;
+
+/// The id that was answered; `None` where nobody answers.
+fn ask(connection: &mut Connection, creation: &Creation) -> Option<Result<String, Refused>> {
     let kind = &KINDS[creation.kind];
     let params: Vec<(&str, &str)> = creation.params.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let reply = connection.call(kind.create, &params)?;
     assert!(reply.status < 500, "{}", reply.text);
-    let id = || reply.body()[kind.id].as_str().expect("an id").to_owned();
-    Some((reply.status == 200).then(id))
+    if reply.status != 200 {
+        return Some(Err(Refused));
+    }
+    Some(Ok(reply.body()[kind.id].as_str().expect("an id").to_owned()))
 }
 
 /// The ids of everything there is.
