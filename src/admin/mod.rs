@@ -24,12 +24,11 @@ pub mod webhooks;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Request};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Request, State};
 use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use axum::{Json, Router, middleware};
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
@@ -74,19 +73,21 @@ impl Signals {
     }
 }
 
-/// All levers, and `otherwise` for what is none; nothing where they are switched off.
+/// All levers, and `otherwise` for what is none; no levers where they are switched off.
 ///
 /// They are made when the first call comes: with their description they take as much memory as all the rest at its start.
 pub fn router<H: Handler<T, Arc<App>>, T: 'static>(app: &Arc<App>, otherwise: H) -> Router<Arc<App>> {
     if !app.config.has_levers() {
-        return Router::new();
+        return Router::new().fallback(otherwise);
     }
-    let (app, made) = (Arc::clone(app), Arc::new(OnceLock::new()));
-    let serve = any(async move |request: Request| {
-        let levers: Router = made.get_or_init(|| all(&app, otherwise)).clone();
-        levers.oneshot(request).await
-    });
-    Router::new().route(PATH, serve.clone()).route(&format!("{PATH}/{{*lever}}"), serve)
+    let made: Arc<OnceLock<Router>> = Arc::default();
+    Router::new().fallback(async move |State(app): State<Arc<App>>, request: Request| {
+        if !request.uri().path().starts_with(PATH) {
+            return otherwise.call(request, app).await;
+        }
+        let levers = made.get_or_init(|| all(&app, otherwise)).clone();
+        levers.oneshot(request).await.into_response()
+    })
 }
 
 fn all<H: Handler<T, Arc<App>>, T: 'static>(app: &Arc<App>, otherwise: H) -> Router {

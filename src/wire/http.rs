@@ -25,12 +25,10 @@ use crate::levers::rules::Verdict;
 
 /// The API on `/`, and the two probes of whoever watches the process.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .merge(admin::router(&app, answer))
+    admin::router(&app, answer)
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .method_not_allowed_fallback(answer)
-        .fallback(answer)
         .with_state(app)
 }
 
