@@ -129,7 +129,25 @@ impl Store {
         } else {
             soundness::look(&file, Depth::Quick).await?;
         }
-        let opening = Opening { options: writing(&file), _lock: lock };
+        match Self::sound(config, clock, levers, fire, Opening { options: writing(&file), _lock: lock }).await {
+            // SQLite calls damage, too, what could not be read just then: whoever reads it again knows.
+            Err(Failure::Damaged(why)) => {
+                soundness::look(&file, Depth::Quick).await?;
+                Err(Failure::Database(sqlx::Error::Protocol(why)))
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a store that is as it was written.
+    async fn sound(
+        config: &Arc<Config>,
+        clock: &Arc<Clock>,
+        levers: &Arc<Levers>,
+        fire: Fire,
+        opening: Opening,
+    ) -> Result<Self, Failure> {
+        let file = database(config);
         let mut conn = opening.connect_writer().await?;
         migrate(&mut conn).await?;
         let stored = load(&mut conn, config, clock).await?;

@@ -49,6 +49,17 @@ fn a_lost_update_has_no_order() {
 }
 
 #[test]
+fn a_call_without_an_answer_may_have_happened_before_a_refusal_that_began_after_it() {
+    let conflict = Event { call: Call::Rename(2), answer: refused("Operation.Conflict"), overlap: Overlap::Yes };
+    let history = [
+        span((0, 3), Call::Rename(1), Answer::Lost),
+        Span { begun: 4, ended: 9, call: conflict },
+        span((5, 6), Call::Look, seen(1, "none")),
+    ];
+    assert!(has_order(&OfSnapshot, &history));
+}
+
+#[test]
 fn a_phantom_success_has_no_order() {
     let deleted = [span((0, 1), DELETE, Answer::Done), span((2, 3), Call::CreateImage, made("m-1"))];
     assert!(!has_order(&OfSnapshot, &deleted));

@@ -3,8 +3,8 @@
 //!
 //! The search is that of Wing and Gong with Lowe's memory of what was tried: a call that may come next (none that is left
 //! ended before it began) is put next if the model allows its answer. A look or a refusal that may come next is put next
-//! at once, since it changes nothing wherever it stands; a change that happens to change nothing is not, since later it
-//! might. A call without an answer need not be put anywhere; where it is, it had its effect.
+//! at once, since it changes nothing wherever it stands, unless it shuts out a lost call; a change that happens to change
+//! nothing is not, since later it might. A call without an answer need not be put anywhere; where it is, it had its effect.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -102,13 +102,17 @@ impl<M: Model> Search<'_, M> {
         false
     }
 
-    /// A candidate that fits and leaves everything as it is.
+    /// A candidate that fits and leaves everything as it is. One that began after a lost call had ended is none as long as
+    /// that may still come: it never could behind this one.
     fn idle_in(&self, state: &M::State) -> Option<usize> {
+        let candidates = self.candidates();
+        let lost_end = candidates.iter().filter(|i| self.is_lost(**i)).map(|i| self.spans[*i].ended).min();
         let is_idle = |i: &usize| {
-            let call = &self.spans[*i].call;
-            self.model.only_looks(call) && !self.model.after(state, call).is_empty()
+            let Span { begun, call, .. } = &self.spans[*i];
+            let shuts_out = lost_end.is_some_and(|end| end <= *begun);
+            !shuts_out && self.model.only_looks(call) && !self.model.after(state, call).is_empty()
         };
-        self.candidates().into_iter().find(is_idle)
+        candidates.iter().copied().find(is_idle)
     }
 
     /// What may come next, the lost ones last: they are needed only where something else shows that they happened.
