@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::checker::{self, Model, Span};
+use super::checker::{self, Found, Model, Span};
 use super::model::{Answer, Call, Event, OfDisk, OfSnapshot, Overlap, Shown};
 
 fn span((begun, ended): (u64, u64), call: Call, answer: Answer) -> Span<Event> {
@@ -22,7 +22,7 @@ fn made(id: &str) -> Answer {
 }
 
 fn has_order<M: Model<Call = Event>>(model: &M, spans: &[Span<Event>]) -> bool {
-    checker::check(model, spans).is_ok()
+    checker::check(model, spans).is_ok_and(|found| found == Found::Order)
 }
 
 const DELETE: Call = Call::Delete { force: false };

@@ -36,8 +36,16 @@ pub trait Model {
     fn after(&self, state: &Self::State, call: &Self::Call) -> Vec<Self::State>;
 }
 
-/// So many beginnings are tried at most; a history that needs more is none to find anything in.
+/// So many beginnings are tried at most.
 const MOST_TRIED: usize = 300_000;
+
+/// What was found of a history that is not known to lack an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Order,
+    /// The search was given up: too many calls at once.
+    Nothing,
+}
 
 /// The longest beginning that has an order; the calls that nothing explains then.
 pub struct Stuck {
@@ -52,13 +60,14 @@ struct Search<'a, M: Model> {
     count: usize,
     tried: HashSet<(Vec<bool>, M::State)>,
     best: Stuck,
+    gave_up: bool,
 }
 
 /// Finds an order for the spans.
 ///
 /// # Errors
 /// How far it got.
-pub fn check<M: Model>(model: &M, spans: &[Span<M::Call>]) -> Result<(), Stuck> {
+pub fn check<M: Model>(model: &M, spans: &[Span<M::Call>]) -> Result<Found, Stuck> {
     let mut search = Search {
         model,
         spans,
@@ -66,8 +75,13 @@ pub fn check<M: Model>(model: &M, spans: &[Span<M::Call>]) -> Result<(), Stuck> 
         count: 0,
         tried: HashSet::new(),
         best: Stuck { explained: 0, left: (0..spans.len()).collect() },
+        gave_up: false,
     };
-    if search.goes_on(&model.begin()) { Ok(()) } else { Err(search.best) }
+    let has_order = search.goes_on(&model.begin());
+    if search.gave_up {
+        return Ok(Found::Nothing);
+    }
+    if has_order { Ok(Found::Order) } else { Err(search.best) }
 }
 
 impl<M: Model> Search<'_, M> {
@@ -84,7 +98,10 @@ impl<M: Model> Search<'_, M> {
             let left = (0..self.spans.len()).filter(|i| !self.done[*i]).collect();
             self.best = Stuck { explained: self.count, left };
         }
-        assert!(self.tried.len() < MOST_TRIED, "{} calls are too many at once", self.spans.len());
+        self.gave_up |= self.tried.len() >= MOST_TRIED;
+        if self.gave_up {
+            return false;
+        }
         if self.tried.insert((self.done.clone(), state.clone())) {
             for next in self.candidates() {
                 for after in self.model.after(state, &self.spans[next].call) {
