@@ -35,7 +35,7 @@ const CHECKPOINT_PAGES: &str = "4000";
 /// The log file is cut back to this many bytes after a checkpoint.
 const LOG_BYTES: &str = "67108864";
 const WRITER_CACHE_KIB: &str = "-16000";
-const READER_CACHE_KIB: &str = "-8000";
+const READER_CACHE_KIB: &str = "-4000";
 /// Statements kept prepared for each connection.
 const STATEMENTS: usize = 512;
 /// Rows that a connection may hand over before they are taken: a whole page, so that its thread need not wait.
