@@ -189,6 +189,17 @@ async fn a_replaced_system_disk_is_as_large_as_documented_and_encrypted_as_asked
 }
 
 #[tokio::test]
+async fn a_replaced_system_disk_keeps_what_was_chosen_for_the_old_one() {
+    let app = TestApp::new().await;
+    let (instance, old) = stopped(&app).await;
+    let chosen = [("DeleteWithInstance", "false"), ("DeleteAutoSnapshot", "false"), ("EnableAutoSnapshot", "false")];
+    app.ok("ModifyDiskAttribute", &[&[("DiskId", old.as_str())], &chosen[..]].concat()).await;
+    app.ok("ReplaceSystemDisk", &[("InstanceId", &instance), UBUNTU]).await;
+    let row = system_disk(&app, &instance).await;
+    assert_eq!(chosen.map(|(name, _)| row[name].clone()), [false, false, false].map(Value::from));
+}
+
+#[tokio::test]
 async fn a_data_disk_becomes_the_system_disk() {
     let app = TestApp::new().await;
     let (instance, old) = stopped(&app).await;
