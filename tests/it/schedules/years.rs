@@ -29,9 +29,11 @@ fn same(found: &BTreeMap<String, Vec<String>>, wanted: &BTreeMap<String, Vec<Str
     }
 }
 
-/// One advance against daily steps, with and without a restart after each.
+/// One advance against daily steps, with and without a restart after each. All events are kept: where they are pruned
+/// depends on how many share a commit.
 async fn a_year(disks: usize) {
-    let one = daily(disks, |_| {}).await;
+    let keep_events = |config: &mut Config| config.limits.events = 1_000_000;
+    let one = daily(disks, keep_events).await;
     let end = start().plus_days(365);
     let advanced = engine::advance(one.app(), end).await.expect("it moves");
     let count = i64::try_from(disks).expect("few");
@@ -40,7 +42,7 @@ async fn a_year(disks: usize) {
     let wanted = one.dump().await;
     assert_eq!(wanted["snapshots"].len(), disks * 7);
     for with_restart in [false, true] {
-        let mut stepped = daily(disks, |_| {}).await;
+        let mut stepped = daily(disks, keep_events).await;
         for day in 1..=365 {
             stepped.advance_to(start().plus_days(day)).await;
             if with_restart {
