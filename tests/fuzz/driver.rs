@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::random::Random;
+use crate::random::{self, Random};
 
 /// One input takes at most this long, on a machine that does other things as well.
 const SLOW: Duration = Duration::from_secs(5);
@@ -51,7 +51,7 @@ impl Budget {
 
 /// Runs `property` on the corpus of `target` and on what comes of it.
 pub fn run(target: &str, budget: Budget, mut property: impl FnMut(&[u8]) -> String) {
-    let seed = std::env::var("SNAPSHOTD_TEST_SEED").ok().map_or(1, |seed| seed.parse().expect("a number"));
+    let seed = random::told().unwrap_or(1);
     let mut random = Random::seeded(seed);
     let corpus = corpus(target);
     assert!(!corpus.is_empty(), "{target} has no corpus");

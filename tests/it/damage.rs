@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::support::daemon::{Connection, Daemon, furnish};
 use crate::support::database;
-use crate::support::load::Random;
+use crate::support::random::Random;
 
 const PAGE: usize = 4_096;
 const QUIET: [(&str, &str); 3] =
@@ -225,7 +225,7 @@ fn what_a_start_passes_over_in_a_large_database_is_found_by_check_and_never_answ
     let known: BTreeSet<_> = known.into_iter().collect();
     assert_eq!(known.len(), ROWS);
     let pages = place.file.len() / PAGE;
-    let (mut random, mut refused, mut failures) = (Random::new(11), 0, 0);
+    let (mut random, mut refused, mut failures) = (Random::seeded(11), 0, 0);
     for round in 0..8 {
         let mut bytes = place.file.clone();
         // In the first rounds one page, in the others a tenth of all.

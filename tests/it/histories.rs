@@ -20,7 +20,7 @@ use model::{Answer, Call, Event, OfDisk, OfSnapshot, Overlap};
 use crate::support::answer::{snapshot_ids, text};
 use crate::support::daemon::{Connection, Daemon};
 use crate::support::random::Random;
-use crate::support::{REGION, database, invariants};
+use crate::support::{REGION, database, invariants, run_seed};
 
 const VARIABLES: [(&str, &str); 5] = [
     ("SNAPSHOTD_CLOCK__MODE", "manual"),
@@ -260,11 +260,6 @@ fn explain<M: Model<Call = Event>>(model: &M, spans: &[Span<Event>]) -> Result<F
     Err(told)
 }
 
-fn seed() -> u64 {
-    let told = std::env::var("SNAPSHOTD_TEST_SEED").ok();
-    told.map_or_else(|| u64::from(std::process::id()), |seed| seed.parse().expect("a number"))
-}
-
 /// For how long, where a longer run than a few rounds is asked for.
 fn long() -> Option<Duration> {
     let told = std::env::var("SNAPSHOTD_TEST_HISTORIES").ok()?;
@@ -273,8 +268,7 @@ fn long() -> Option<Duration> {
 
 /// Rounds until enough; every one has an order.
 fn rounds(kill: bool, few: usize) {
-    let (seed, begun) = (seed(), Instant::now());
-    println!("SNAPSHOTD_TEST_SEED={seed}");
+    let (seed, begun) = (run_seed(), Instant::now());
     let mut random = Random::seeded(seed);
     let folder = tempfile::tempdir().expect("a folder");
     let mut bench = Bench::start(folder.path());

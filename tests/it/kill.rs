@@ -6,8 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::daemon::{Daemon, furnish};
-use crate::support::load::{self, Client, Random};
-use crate::support::{database, invariants};
+use crate::support::load::{self, Client};
+use crate::support::random::Random;
+use crate::support::{database, invariants, run_seed};
 
 const CLIENTS: usize = 8;
 const VARIABLES: [(&str, &str); 3] = [
@@ -18,8 +19,8 @@ const VARIABLES: [(&str, &str); 3] = [
 
 /// So many times: start, look whether all is as the clients were told, load, kill.
 fn rounds(count: usize) {
-    let seed = Random::seed();
-    let mut random = Random::new(seed);
+    let seed = run_seed();
+    let mut random = Random::seeded(seed);
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path().join("data");
     let disks: Vec<String> = (0..CLIENTS).map(|n| format!("d-bp1load{n}")).collect();

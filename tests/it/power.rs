@@ -13,8 +13,8 @@ use snapshotd::store::soundness::Checked;
 use crate::support::daemon::{Connection, Daemon, furnish};
 use crate::support::disk::{Disk, Log, Luck};
 use crate::support::faultfs::Watch;
-use crate::support::load::Random;
-use crate::support::{database, invariants};
+use crate::support::random::Random;
+use crate::support::{database, invariants, run_seed};
 
 const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
 const ANY: [Luck; 3] = [Luck::Nothing, Luck::Some, Luck::Everything];
@@ -142,8 +142,8 @@ fn check(folder: &Path, told: &[Told], by: usize, when: &str) {
 
 /// Loses power after the events that are picked, each time with so many kinds of luck.
 fn lose_power(rounds: usize, picked: impl Fn(&Log, usize) -> usize, is_false: bool) -> usize {
-    let seed = Random::seed();
-    let mut random = Random::new(seed);
+    let seed = run_seed();
+    let mut random = Random::seeded(seed);
     let watch = Watch::new();
     let told = record(&watch, rounds);
     let log = Log::read(&watch.log());
@@ -216,11 +216,11 @@ fn a_restore_that_loses_its_power_leaves_the_old_store_or_the_new_one() {
     daemon.kill();
     let mut disk = Disk::of(&watch.watched());
     let folder = tempfile::tempdir().expect("a folder");
-    disk.lose_power(folder.path(), Luck::Everything, &mut Random::new(0));
+    disk.lose_power(folder.path(), Luck::Everything, &mut Random::seeded(0));
     let old = dump(&folder.path().join("data/snapshotd.db"));
     assert!(old["disks"].len() == 2 && old != new);
     let log = run_watched(&watch, "restore", &["--replace"], &backup);
-    let (mut random, mut seen) = (Random::new(Random::seed()), BTreeSet::new());
+    let (mut random, mut seen) = (Random::seeded(run_seed()), BTreeSet::new());
     for event in 0..log.len() {
         disk.advance(&log, event);
         if !event.is_multiple_of(7) && event + 60 < log.len() && !log.is_sync(event) {
@@ -248,7 +248,7 @@ fn a_backup_that_loses_its_power_is_whole_or_has_no_name() {
     let backup = watch.watched().join("backup.db");
     let mut disk = Disk::of(&watch.watched());
     let log = run_watched(&watch, "backup", &[], &backup);
-    let mut random = Random::new(Random::seed());
+    let mut random = Random::seeded(run_seed());
     for event in 0..log.len() {
         disk.advance(&log, event);
         if !event.is_multiple_of(19) && event + 20 < log.len() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::load::Random;
+use super::random::Random;
 
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;

@@ -1,10 +1,10 @@
 //! Clients that load a daemon and remember what they were told, and the check that all of that is there afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::daemon::Connection;
+use super::random::Random;
 
 /// What clients make and delete.
 struct Kind {
@@ -47,30 +47,6 @@ const KINDS: [Kind; 3] = [
 const SNAPSHOTS: usize = 0;
 const PAGE: usize = 50;
 
-/// Numbers that follow from a seed.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The seed of the environment, else any; printed, so that a run can be told again.
-    pub fn seed() -> u64 {
-        let seed = std::env::var("SNAPSHOTD_TEST_SEED").ok().map(|seed| seed.parse().expect("a number"));
-        let seed = seed.unwrap_or_else(|| RandomState::new().hash_one(0) >> 32);
-        println!("SNAPSHOTD_TEST_SEED={seed}");
-        seed
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end.max(1) as u64).expect("below a usize")
-    }
-}
-
 /// What is known of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
@@ -104,7 +80,7 @@ impl Client {
         Self {
             number,
             disk: disk.to_owned(),
-            random: Random::new(seed.wrapping_mul(31).wrapping_add(number as u64)),
+            random: Random::seeded(seed.wrapping_mul(31).wrapping_add(number as u64)),
             calls: 0,
             created: BTreeMap::new(),
             deleted: Vec::new(),

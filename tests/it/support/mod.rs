@@ -19,6 +19,7 @@ pub mod seen;
 pub mod update;
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -48,6 +49,13 @@ pub const OTHER_REGION: &str = "cn-beijing";
 
 pub fn start() -> Timestamp {
     Timestamp::parse(START).expect("a time")
+}
+
+/// The seed of a run, that of the environment, else any; printed, so that the run can be told again.
+pub fn run_seed() -> u64 {
+    let seed = random::told().unwrap_or_else(|| RandomState::new().hash_one(0) >> 32);
+    println!("SNAPSHOTD_TEST_SEED={seed}");
+    seed
 }
 
 /// The app under test.

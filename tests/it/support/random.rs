@@ -1,5 +1,10 @@
 //! Numbers that follow from a seed alone, so that a run can be repeated by the seed that it printed; no randomness.
 
+/// The seed that the environment asks for.
+pub fn told() -> Option<u64> {
+    std::env::var("SNAPSHOTD_TEST_SEED").ok().map(|seed| seed.parse().expect("a number"))
+}
+
 /// SplitMix64.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
@@ -17,9 +22,9 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Below `bound`, which is not 0.
+    /// Below `bound`; 0 where that is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        let bound = u64::try_from(bound).expect("a small number");
+        let bound = u64::try_from(bound.max(1)).expect("a small number");
         usize::try_from(self.next() % bound).expect("a small number")
     }
 
