@@ -1,14 +1,12 @@
 //! What a test bench set the daemon to do: rules of faults, lags of reads, accounts in arrears and dropped ones, the log of requests; in
 //! memory, gone at a restart.
 
-pub mod arrears;
-pub mod dropped;
+pub mod accounts;
 pub mod lag;
 pub mod requests;
 pub mod rules;
 
-use arrears::Arrears;
-use dropped::Dropped;
+use accounts::Accounts;
 use lag::Lags;
 use requests::RequestLog;
 use rules::Rules;
@@ -17,8 +15,10 @@ use rules::Rules;
 pub struct Levers {
     pub rules: Rules,
     pub lags: Lags,
-    pub arrears: Arrears,
-    pub dropped: Dropped,
+    /// Those whose bills are left unpaid.
+    pub arrears: Accounts,
+    /// Those that were dropped while the daemon runs: a call that was admitted before finds its account gone when it is run.
+    pub dropped: Accounts,
     pub requests: RequestLog,
 }
 
@@ -29,8 +29,8 @@ impl Levers {
         Self {
             rules: Rules::default(),
             lags: Lags::default(),
-            arrears: Arrears::default(),
-            dropped: Dropped::default(),
+            arrears: Accounts::default(),
+            dropped: Accounts::default(),
             requests: RequestLog::new(requests),
         }
     }
