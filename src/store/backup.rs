@@ -2,14 +2,15 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::Failure;
 use super::folder::{
-    FolderLock, database, index_of, journal_of, length, log_of, make_folder, new_private_file, put_in_place, remove,
-    sync_folder,
+    FolderLock, beside, database, index_of, journal_of, length, log_of, make_folder, new_private_file, put_in_place,
+    remove, sync_folder,
 };
 use super::opening::{self, connection};
 use super::soundness::{self, Depth, look};
@@ -32,9 +33,7 @@ pub async fn back_up(config: &Config, file: &Path) -> Result<u64, Failure> {
     if file.symlink_metadata().is_ok() {
         return Err(is_there());
     }
-    let mut draft = file.to_owned().into_os_string();
-    draft.push(".partial");
-    let draft = PathBuf::from(draft);
+    let draft = beside(file, ".partial");
     new_private_file(&draft).map_err(of(&draft))?;
     let copied = copy(&source, &draft).await;
     // A name is given to it only if nobody else took that meanwhile, which a renaming would not ask.
@@ -50,13 +49,18 @@ pub async fn back_up(config: &Config, file: &Path) -> Result<u64, Failure> {
 }
 
 async fn copy(source: &Path, draft: &Path) -> Result<u64, Failure> {
-    let mut conn = connection(source).read_only(true).connect().await?;
-    sqlx::query("VACUUM INTO $1").bind(draft.to_string_lossy().into_owned()).execute(&mut conn).await?;
-    conn.close().await?;
+    copy_into(draft, connection(source).read_only(true)).await?;
     look(draft, Depth::Whole).await?;
     let file = File::open(draft).map_err(of(draft))?;
     file.sync_all().map_err(of(draft))?;
     Ok(length(draft))
+}
+
+/// Copies a database as it is at the last commit into an empty file.
+pub(super) async fn copy_into(draft: &Path, source: SqliteConnectOptions) -> Result<(), sqlx::Error> {
+    let mut conn = source.connect().await?;
+    sqlx::query("VACUUM INTO $1").bind(draft.to_string_lossy().into_owned()).execute(&mut conn).await?;
+    conn.close().await
 }
 
 /// Puts the database in `file` in the place of that of a folder that no daemon serves; one that is there already is replaced
@@ -82,16 +86,12 @@ pub async fn put_back(config: &Config, file: &Path, replace: bool) -> Result<(),
     }
     let draft = folder.join(DRAFT_FILE);
     let outcome = bring(source, file, &draft, &target).await;
-    for left in [log_of(&draft), index_of(&draft), draft] {
-        remove(&left).map_err(of(&left))?;
-    }
+    clear(&draft)?;
     outcome
 }
 
 async fn bring(mut source: File, file: &Path, draft: &Path, target: &Path) -> Result<(), Failure> {
-    for left in [log_of(draft), index_of(draft), draft.to_owned()] {
-        remove(&left).map_err(of(&left))?;
-    }
+    clear(draft)?;
     // What is looked at is what takes the place, whatever becomes of the file meanwhile.
     let mut to = new_private_file(draft).map_err(of(draft))?;
     io::copy(&mut source, &mut to).map_err(of(draft))?;
@@ -100,6 +100,12 @@ async fn bring(mut source: File, file: &Path, draft: &Path, target: &Path) -> Re
     opening::keep_log(draft).await.map_err(named)?;
     retire(target).await?;
     put_in_place(draft, target).map_err(of(target))
+}
+
+/// Takes a draft away, with what goes with it.
+fn clear(draft: &Path) -> Result<(), Failure> {
+    let left = [log_of(draft), index_of(draft), draft.to_owned()];
+    left.iter().try_for_each(|file| remove(file).map_err(of(file)))
 }
 
 /// Brings the log of the old database into its file and takes it away, so that it is never taken for that of the new one.

@@ -70,8 +70,8 @@ pub(super) fn database(config: &Config) -> PathBuf {
     config.data_dir.join(DATABASE_FILE)
 }
 
-/// The name of an SQLite file's side file.
-fn beside(file: &Path, ending: &str) -> PathBuf {
+/// The name of a file that goes with `file`.
+pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.to_owned().into_os_string();
     name.push(ending);
     PathBuf::from(name)

@@ -9,6 +9,7 @@ use sqlx::ConnectOptions as _;
 use tokio::sync::Mutex;
 
 use super::Conn;
+use super::folder::{length, log_of};
 use super::opening::reading;
 use crate::clock::Timestamp;
 
@@ -85,7 +86,7 @@ impl Past {
         }
         let oldest = now.plus_millis(-lag);
         views.retain(|view| view.reaches(oldest));
-        if self.log_bytes() > LOG_BYTES {
+        if length(&log_of(&self.database)) > LOG_BYTES {
             tracing::warn!(
                 "the write-ahead log has grown too long for reads that trail; they show the present for now"
             );
@@ -113,11 +114,5 @@ impl Past {
         // The state is that of the first read, not that of BEGIN.
         sqlx::query("SELECT singleton FROM engine").execute(&mut conn).await?;
         Ok(Arc::new(View { conn: Mutex::new(conn), from: now, until: AtomicI64::new(i64::MAX) }))
-    }
-
-    fn log_bytes(&self) -> u64 {
-        let mut log = self.database.clone().into_os_string();
-        log.push("-wal");
-        std::fs::metadata(log).map_or(0, |data| data.len())
     }
 }

@@ -11,7 +11,7 @@ use super::row_locks::RowLocks;
 use super::tx::{Context, Scratch, Tx};
 use super::writer::{Request, Writer};
 use super::{Conn, Operation, Store};
-use super::{folder, opening};
+use super::{backup, folder, opening};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 
@@ -68,9 +68,7 @@ impl Store {
         folder::make_folder(&folder).map_err(Fault::internal)?;
         let (file, draft) = (self.savepoint_file(name), folder.join(format!("{name}.draft")));
         folder::remove(&draft).and_then(|()| folder::new_private_file(&draft)).map_err(Fault::internal)?;
-        let mut conn = opening::connection(&folder::database(&self.shared.config)).connect().await?;
-        sqlx::query("VACUUM INTO $1").bind(draft.to_string_lossy().into_owned()).execute(&mut conn).await?;
-        conn.close().await?;
+        backup::copy_into(&draft, opening::connection(&folder::database(&self.shared.config))).await?;
         folder::put_in_place(&draft, &file).map_err(Fault::internal)?;
         self.describe_savepoint(name).await
     }
