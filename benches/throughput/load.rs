@@ -1,7 +1,6 @@
 //! The load generator: signed requests made beforehand, sent over keep-alive connections in a closed loop.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -158,12 +157,7 @@ fn sign(call: Vec<(&str, String)>, now: &str) -> String {
     let mut pairs: Vec<(String, String)> = pairs.collect();
     let signature = signature_v1::sign("testsecret", &signature_v1::string_to_sign("POST", &pairs));
     pairs.push(("Signature".to_owned(), signature));
-    let mut body = String::new();
-    for (name, value) in &pairs {
-        let _ = write!(body, "{}{name}=", if body.is_empty() { "" } else { "&" });
-        form::encode(value, &mut body);
-    }
-    body
+    form::encoded_pairs(&pairs)
 }
 
 fn http(body: &str) -> Vec<u8> {

@@ -102,20 +102,7 @@ async fn send(target: &Target, action: &str, mut pairs: Pairs) -> Result<(bool, 
     let request = Request::post("/")
         .header("host", host)
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(Full::new(Bytes::from(encode(&pairs))))
+        .body(Full::new(Bytes::from(form::encoded_pairs(&pairs))))
         .map_err(|error| format!("{}: {error}", target.endpoint))?;
     exchange(host, request).await.map_err(|error| format!("no answer from {}: {error}", target.endpoint))
-}
-
-fn encode(pairs: &Pairs) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        if !text.is_empty() {
-            text.push('&');
-        }
-        form::encode(name, &mut text);
-        text.push('=');
-        form::encode(value, &mut text);
-    }
-    text
 }

@@ -23,6 +23,7 @@ use crate::admin::PATH;
 use crate::config::Config;
 use crate::store::folder;
 use crate::wire::client;
+use crate::wire::form;
 
 /// The levers, as commands.
 #[derive(Debug, Subcommand)]
@@ -75,6 +76,22 @@ impl From<Asked> for Move {
     fn from((method, path, body): Asked) -> Self {
         Self { method, path, body: body.map_or_else(Vec::new, |body| body.to_string().into_bytes()) }
     }
+}
+
+/// A path with those pairs that have a value.
+pub fn with_query<const N: usize>(path: &str, pairs: [(&str, Option<String>); N]) -> String {
+    let mut text = path.to_owned();
+    let mut sign = '?';
+    for (name, value) in pairs {
+        if let Some(value) = value {
+            text.push(sign);
+            text.push_str(name);
+            text.push('=');
+            form::encode(&value, &mut text);
+            sign = '&';
+        }
+    }
+    text
 }
 
 /// A request that moves a lever.

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use hyper::Method;
 use serde_json::json;
 
-use super::lever::Move;
+use super::lever::{Move, with_query};
 use crate::ids::IdKind;
 use crate::wire::form;
 
@@ -169,7 +169,7 @@ impl Accounts {
                 let key = json!({"id": access_key_id, "secret": access_key_secret});
                 Move::post("/accounts", &json!({"id": id, "name": name, "keys": [key]}))
             }
-            Self::Remove { id } => Move::delete(format!("/accounts/{}", encoded(&id))),
+            Self::Remove { id } => Move::delete(format!("/accounts/{}", form::encoded(&id))),
         }
     }
 }
@@ -182,7 +182,7 @@ fn content(id: &str, text: Option<String>) -> Result<Move, String> {
         Some(IdKind::Image) => "images",
         _ => return Err(format!("{id}: the id of a disk, a snapshot or an image")),
     };
-    let path = format!("/{kind}/{}/content", encoded(id));
+    let path = format!("/{kind}/{}/content", form::encoded(id));
     Ok(match text {
         Some(text) => Move::put(path, &json!({"content": text})),
         None => Move::get(path),
@@ -194,10 +194,10 @@ impl Savepoints {
         match self {
             Self::List => Move::get("/savepoints"),
             Self::Save { name, replace } => Move::post("/savepoints", &json!({"name": name, "replace": replace})),
-            Self::Restore { name } => Move::post(format!("/savepoints/{}/restore", encoded(&name)), &json!({})),
-            Self::Delete { name } => Move::delete(format!("/savepoints/{}", encoded(&name))),
+            Self::Restore { name } => Move::post(format!("/savepoints/{}/restore", form::encoded(&name)), &json!({})),
+            Self::Delete { name } => Move::delete(format!("/savepoints/{}", form::encoded(&name))),
             Self::Diff { before, after } => {
-                Move::get(format!("/savepoints/{}/diff/{}", encoded(&before), encoded(&after)))
+                Move::get(format!("/savepoints/{}/diff/{}", form::encoded(&before), form::encoded(&after)))
             }
         }
     }
@@ -230,29 +230,7 @@ impl Webhooks {
                     "account_id": account, "after": after,
                 }),
             ),
-            Self::Remove { name } => Move::delete(format!("/webhooks/{}", encoded(&name))),
+            Self::Remove { name } => Move::delete(format!("/webhooks/{}", form::encoded(&name))),
         }
     }
-}
-
-/// A path with those pairs that have a value.
-fn with_query<const N: usize>(path: &str, pairs: [(&str, Option<String>); N]) -> String {
-    let mut text = path.to_owned();
-    let mut sign = '?';
-    for (name, value) in pairs {
-        if let Some(value) = value {
-            text.push(sign);
-            text.push_str(name);
-            text.push('=');
-            form::encode(&value, &mut text);
-            sign = '&';
-        }
-    }
-    text
-}
-
-fn encoded(segment: &str) -> String {
-    let mut text = String::new();
-    form::encode(segment, &mut text);
-    text
 }

@@ -89,6 +89,29 @@ pub fn encode(text: &str, into: &mut String) {
     into.push_str(rest);
 }
 
+/// `text` in the encoding of [`encode`].
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let mut into = String::with_capacity(text.len());
+    encode(text, &mut into);
+    into
+}
+
+/// The query string or form body of `pairs`, which [`decode`] reads.
+#[must_use]
+pub fn encoded_pairs<'a>(pairs: impl IntoIterator<Item = &'a (String, String)>) -> String {
+    let mut into = String::with_capacity(1_024);
+    for (name, value) in pairs {
+        if !into.is_empty() {
+            into.push('&');
+        }
+        encode(name, &mut into);
+        into.push('=');
+        encode(value, &mut into);
+    }
+    into
+}
+
 const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }

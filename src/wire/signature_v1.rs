@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use subtle::ConstantTimeEq;
 
-use super::form::encode;
+use super::form::{encode, encoded_pairs};
 
 /// The parameter that carries the signature and is not part of it.
 const SIGNATURE: &str = "Signature";
@@ -16,15 +16,7 @@ const SIGNATURE: &str = "Signature";
 pub fn string_to_sign(method: &str, pairs: &[(String, String)]) -> String {
     let mut sorted: Vec<_> = pairs.iter().filter(|(name, _)| name != SIGNATURE).collect();
     sorted.sort_by(|left, right| left.0.cmp(&right.0));
-    let mut query = String::with_capacity(1_024);
-    for (name, value) in sorted {
-        if !query.is_empty() {
-            query.push('&');
-        }
-        encode(name, &mut query);
-        query.push('=');
-        encode(value, &mut query);
-    }
+    let query = encoded_pairs(sorted);
     let mut text = String::with_capacity(query.len() * 3 / 2);
     text.push_str(method);
     text.push_str("&%2F&");

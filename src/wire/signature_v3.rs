@@ -5,7 +5,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::form::encode;
+use super::form::encoded_pairs;
 
 /// More signed headers than any SDK has; each may be long and is copied before anything is proven.
 const SIGNED_HEADERS: usize = 64;
@@ -77,15 +77,8 @@ pub fn canonical_request(request: &Signed<'_>, signed_headers: &str) -> String {
 fn push_query(pairs: &[(String, String)], text: &mut String) {
     let mut sorted: Vec<_> = pairs.iter().collect();
     sorted.sort_by(|left, right| left.0.cmp(&right.0));
-    for (i, (name, value)) in sorted.into_iter().enumerate() {
-        if i > 0 {
-            text.push('&');
-        }
-        // Python, Node and Go leave names as they are, Java encodes them: the same for the names of ECS.
-        encode(name, text);
-        text.push('=');
-        encode(value, text);
-    }
+    // Python, Node and Go leave names as they are, Java encodes them: the same for the names of ECS.
+    text.push_str(&encoded_pairs(sorted));
 }
 
 fn push_header(name: &str, headers: &HeaderMap, text: &mut String) {

@@ -19,19 +19,6 @@ fn decoded(input: &[u8]) -> Result<Vec<(String, String)>, Malformed> {
     outcome.map(|()| pairs)
 }
 
-fn encoded(pairs: &[(String, String)]) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        if !text.is_empty() {
-            text.push('&');
-        }
-        form::encode(name, &mut text);
-        text.push('=');
-        form::encode(value, &mut text);
-    }
-    text
-}
-
 /// How many there are, roughly.
 fn about(count: usize) -> u32 {
     count.checked_ilog2().map_or(0, |log| log + 1)
@@ -41,12 +28,12 @@ fn about(count: usize) -> u32 {
 pub fn form(input: &[u8]) -> String {
     match decoded(input) {
         Ok(pairs) => {
-            let text = encoded(&pairs);
+            let text = form::encoded_pairs(&pairs);
             let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~%=&".contains(&b);
             assert!(text.bytes().all(is_plain), "{text}");
             // A pair of two empty parts is `=`, which is kept; nothing is lost.
             assert_eq!(decoded(text.as_bytes()).as_ref(), Ok(&pairs));
-            assert_eq!(encoded(&pairs), text);
+            assert_eq!(form::encoded_pairs(&pairs), text);
             format!("{} {}", about(pairs.len()), about(text.len()))
         }
         Err(why) => format!("{why:?} {}", about(input.len())),
@@ -128,7 +115,7 @@ pub fn signature_v1(input: &[u8]) -> String {
     // Of a repeated name the order counts, so the order of those is kept.
     other.sort_by(|left, right| right.0.cmp(&left.0));
     assert_eq!(signature_v1::string_to_sign("POST", &other), text);
-    let again = decoded(encoded(&pairs).as_bytes()).expect("what was encoded");
+    let again = decoded(form::encoded_pairs(&pairs).as_bytes()).expect("what was encoded");
     assert_eq!(signature_v1::string_to_sign("POST", &again), text);
     let signature = signature_v1::sign("secret", &text);
     assert!(signature_v1::verify("secret", &text, &signature));

@@ -116,13 +116,7 @@ impl Served {
         }
         let text = signature_v1::string_to_sign("POST", &pairs);
         pairs.push(("Signature".to_owned(), signature_v1::sign("testsecret", &text)));
-        let mut body = String::new();
-        for (name, value) in &pairs {
-            body.push('&');
-            form::encode(name, &mut body);
-            body.push('=');
-            form::encode(value, &mut body);
-        }
+        let body = form::encoded_pairs(&pairs);
         let request = Request::post("/").header("content-type", "application/x-www-form-urlencoded");
         self.send(request.header("host", "localhost").body(Body::from(body)).expect("a request"))
     }

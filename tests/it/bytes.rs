@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use snapshotd::clock::Clock;
+use snapshotd::wire::form;
 
 use crate::support::daemon::{Connection, Daemon, Reply, furnish};
 use crate::support::judge;
@@ -296,8 +297,7 @@ fn spelled(kept: &mut Connection, text: &str, encoded: &str) {
         let change = request("ModifyDiskAttribute", &[("DiskId", DISK), ("Description", text)]).place(place);
         let change = if v3 { change.v3() } else { change };
         let (query, body, headers) = change.parts();
-        let mut canonical = String::new();
-        snapshotd::wire::form::encode(text, &mut canonical);
+        let canonical = form::encoded(text);
         let respelled = |pairs: &str| {
             let pair = format!("Description={canonical}");
             pairs

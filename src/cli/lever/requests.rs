@@ -3,8 +3,7 @@
 use clap::{Args, Subcommand};
 use hyper::Method;
 
-use super::Asked;
-use crate::wire::form;
+use super::{Asked, with_query};
 
 /// The last requests
 #[derive(Debug, Subcommand)]
@@ -38,7 +37,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn query(self) -> String {
+    fn path(self) -> String {
         let Self { action, code, account, since, after, limit } = self;
         let (after, limit) = (after.map(|after| after.to_string()), limit.map(|limit| limit.to_string()));
         let pairs = [
@@ -49,21 +48,14 @@ impl Wanted {
             ("after", after),
             ("limit", limit),
         ];
-        let mut query = String::new();
-        for (name, value) in pairs.into_iter().filter_map(|(name, value)| Some((name, value?))) {
-            query.push(if query.is_empty() { '?' } else { '&' });
-            query.push_str(name);
-            query.push('=');
-            form::encode(&value, &mut query);
-        }
-        query
+        with_query("/requests", pairs)
     }
 }
 
 impl Requests {
     pub fn request(self) -> Asked {
         match self {
-            Self::List(wanted) => (Method::GET, format!("/requests{}", wanted.query()), None),
+            Self::List(wanted) => (Method::GET, wanted.path(), None),
             Self::Clear => (Method::DELETE, "/requests".to_owned(), None),
         }
     }

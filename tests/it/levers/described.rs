@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use snapshotd::wire::form;
 
 use crate::support::TestApp;
 use crate::support::random::{self, Random};
@@ -142,12 +143,6 @@ impl Maker<'_> {
     }
 }
 
-fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    snapshotd::wire::form::encode(text, &mut encoded);
-    encoded
-}
-
 /// Path and query of a request, from the parameters of its description.
 fn target(maker: &mut Maker<'_>, path: &str, parameters: &Value) -> String {
     let mut path = path.trim_start_matches("/_snapshotd").to_owned();
@@ -160,7 +155,7 @@ fn target(maker: &mut Maker<'_>, path: &str, parameters: &Value) -> String {
         let in_path = parameter["in"] == "path";
         // One path segment; a nameless one would be another path.
         let value = if in_path && (value.is_empty() || value == "." || value == "..") { "x".to_owned() } else { value };
-        let value = if in_path && maker.random.once_in(10) { "%ff%fe".to_owned() } else { encoded(&value) };
+        let value = if in_path && maker.random.once_in(10) { "%ff%fe".to_owned() } else { form::encoded(&value) };
         if in_path {
             path = path.replace(&format!("{{{name}}}"), &value);
         } else if maker.random.once_in(2) {

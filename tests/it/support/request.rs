@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use snapshotd::ids;
-use snapshotd::wire::form::encode;
+use snapshotd::wire::form::encoded_pairs;
 use snapshotd::wire::{signature_v1, signature_v3};
 
 use super::{KEY, START};
@@ -150,9 +150,9 @@ impl Request {
         let signature = self.signature.clone().unwrap_or_else(|| signature_v1::sign(&self.secret, &text));
         common.push(("Signature".to_owned(), signature));
         let (query, body) = match self.place {
-            Place::Query => (form(&[common, self.own.clone()].concat()), String::new()),
-            Place::Form => (String::new(), form(&[common, self.own.clone()].concat())),
-            Place::Split => (form(&common), form(&self.own)),
+            Place::Query => (encoded_pairs(&[common, self.own.clone()].concat()), String::new()),
+            Place::Form => (String::new(), encoded_pairs(&[common, self.own.clone()].concat())),
+            Place::Split => (encoded_pairs(&common), encoded_pairs(&self.own)),
         };
         (query, body, self.headers.clone())
     }
@@ -160,7 +160,7 @@ impl Request {
     fn parts_v3(&self) -> (String, String, Vec<(&'static str, String)>) {
         let (query, body) = match self.place {
             Place::Query => (self.own.clone(), String::new()),
-            Place::Form | Place::Split => (Vec::new(), form(&self.own)),
+            Place::Form | Place::Split => (Vec::new(), encoded_pairs(&self.own)),
         };
         let mut headers = vec![
             ("host", HOST.to_owned()),
@@ -184,7 +184,7 @@ impl Request {
             signature_v3::authorization(self.common("AccessKeyId"), &self.secret, &signed, SIGNED_HEADERS)
         });
         headers.push(("authorization", authorization));
-        (form(&query), body, headers)
+        (encoded_pairs(&query), body, headers)
     }
 
     pub fn build(&self) -> axum::http::Request<Body> {
@@ -211,17 +211,4 @@ fn header_map(headers: &[(&'static str, String)]) -> HeaderMap {
         (HeaderName::from_static(name), HeaderValue::from_str(value).expect("text"))
     };
     headers.iter().map(header).collect()
-}
-
-fn form(pairs: &[(String, String)]) -> String {
-    let mut text = String::new();
-    for (name, value) in pairs {
-        if !text.is_empty() {
-            text.push('&');
-        }
-        encode(name, &mut text);
-        text.push('=');
-        encode(value, &mut text);
-    }
-    text
 }
