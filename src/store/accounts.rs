@@ -14,7 +14,7 @@ impl Operation for StoredAccounts {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Vec<Account>, Fault> {
         let rows: Vec<(String, String)> =
             sqlx::query_as("SELECT account_id, account_name FROM accounts ORDER BY account_id")
-                .fetch_all(tx.conn())
+                .fetch_all(tx.conn().await?)
                 .await?;
         let mut accounts = Vec::new();
         for (id, name) in rows {
@@ -23,7 +23,7 @@ impl Operation for StoredAccounts {
                  WHERE account_id = $1 ORDER BY access_key_id",
             )
             .bind(&id)
-            .fetch_all(tx.conn())
+            .fetch_all(tx.conn().await?)
             .await?;
             let keys = keys.into_iter().map(|(id, secret, token, disabled)| AccessKey {
                 id,
@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut Tx<'_>, account: &Account) -> Result<bool, Fault> {
     for key in keys {
         let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM access_keys WHERE access_key_id = $1")
             .bind(key)
-            .fetch_one(tx.conn())
+            .fetch_one(tx.conn().await?)
             .await?;
         if known > 0 {
             return Ok(false);
@@ -92,7 +92,7 @@ pub async fn is_known(tx: &mut Tx<'_>, account_id: &str) -> Result<bool, Fault> 
     }
     let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM accounts WHERE account_id = $1")
         .bind(account_id)
-        .fetch_one(tx.conn())
+        .fetch_one(tx.conn().await?)
         .await?;
     Ok(known > 0)
 }

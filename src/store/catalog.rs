@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::filter::bind;
-use super::{Conn, Row, filter};
+use super::value::{Value as Bound, bind};
+use super::{Conn, Row};
 
 /// Tables that are no state: neither reset nor saved nor restored. Events are a diary and never go back; webhooks and
 /// accounts belong to whoever runs the bench.
@@ -159,13 +159,13 @@ fn fields(row: &Row) -> Result<Fields, sqlx::Error> {
 /// # Errors
 /// The database fails, or a rule of the schema is broken.
 pub async fn insert(conn: &mut Conn, table: &str, fields: &Fields, replaces: bool) -> Result<(), sqlx::Error> {
-    let given: Vec<(&str, filter::Value)> = fields
+    let given: Vec<(&str, Bound)> = fields
         .iter()
         .filter_map(|(column, value)| {
             let value = match value {
-                Value::String(text) => filter::Value::Text(text.clone()),
-                Value::Bool(flag) => filter::Value::from(*flag),
-                Value::Number(number) => filter::Value::Number(number.as_i64()?),
+                Value::String(text) => Bound::Text(text.clone()),
+                Value::Bool(flag) => Bound::from(*flag),
+                Value::Number(number) => Bound::Number(number.as_i64()?),
                 // A column that is left out is null.
                 _ => return None,
             };

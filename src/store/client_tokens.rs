@@ -36,7 +36,7 @@ pub async fn find(tx: &mut Tx<'_>, scope: Scope<'_>) -> Result<Option<Answer>, F
     .bind(scope.action)
     .bind(scope.client_token)
     .bind(oldest)
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(answer)
 }

@@ -29,6 +29,6 @@ pub async fn put(tx: &mut Tx<'_>, mode: Mode, before: Mode) -> Result<(), Fault>
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn thawed(tx: &mut Tx<'_>) -> Result<Option<Mode>, Fault> {
-    let stored: String = sqlx::query_scalar("SELECT clock_thawed FROM engine").fetch_one(tx.conn()).await?;
+    let stored: String = sqlx::query_scalar("SELECT clock_thawed FROM engine").fetch_one(tx.conn().await?).await?;
     Ok(stored.parse().ok())
 }

@@ -42,7 +42,7 @@ pub async fn read(tx: &mut Tx<'_>, resource_id: &str) -> Result<Option<String>, 
          WHERE EXISTS (SELECT 1 FROM disks WHERE disk_id = $1)
             OR EXISTS (SELECT 1 FROM snapshots WHERE snapshot_id = $1)",
     );
-    Ok(query.bind(resource_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(resource_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// The markers of the disks of an image, by device; `None` where there is no such image.
@@ -52,12 +52,12 @@ pub async fn read(tx: &mut Tx<'_>, resource_id: &str) -> Result<Option<String>, 
 pub async fn of_image(tx: &mut Tx<'_>, image_id: &str) -> Result<Option<Vec<(String, String)>>, Fault> {
     let known: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM images WHERE image_id = $1)")
         .bind(image_id)
-        .fetch_one(tx.conn())
+        .fetch_one(tx.conn().await?)
         .await?;
     let query = sqlx::query_as(
         "SELECT m.device, COALESCE(c.content, '') FROM image_disk_mappings m
          LEFT JOIN contents c ON c.resource_id = m.snapshot_id WHERE m.image_id = $1 ORDER BY m.position",
     );
-    let disks = query.bind(image_id).fetch_all(tx.conn()).await?;
+    let disks = query.bind(image_id).fetch_all(tx.conn().await?).await?;
     Ok((known != 0).then_some(disks))
 }

@@ -6,9 +6,10 @@ mod examined;
 use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::tombstones::bury;
 use super::tx::Tx;
+use super::value::bind;
 use super::{Flag, snapshots};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
@@ -122,7 +123,7 @@ pub async fn attachments_of(tx: &mut Tx<'_>, disk_ids: &[&str]) -> Result<Vec<At
         filter.conditions()
     );
     let query = bind!(sqlx::query_as::<_, Attachment>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// Stores a new disk and, where it is made from a snapshot, the reference to it.
@@ -286,7 +287,7 @@ pub async fn delete(tx: &mut Tx<'_>, disk: &Disk) -> Result<bool, Fault> {
 pub async fn has_source(tx: &mut Tx<'_>, disk_id: &str) -> Result<bool, Fault> {
     let found: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM disk_snapshot_references WHERE disk_id = $1)")
         .bind(disk_id)
-        .fetch_one(tx.conn())
+        .fetch_one(tx.conn().await?)
         .await?;
     Ok(found != 0)
 }

@@ -1,7 +1,8 @@
 //! Events: one row for every state change, numbered in order; never read by an action.
 
-use super::filter::{Filter, bind};
+use super::filter::Filter;
 use super::tx::{Statement, Tx};
+use super::value::bind;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -107,5 +108,5 @@ pub async fn list(tx: &mut Tx<'_>, selection: &Selection) -> Result<Vec<Event>, 
         selection.limit
     );
     let query = bind!(sqlx::query_as::<_, Event>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }

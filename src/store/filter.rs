@@ -10,54 +10,9 @@ use sqlx::FromRow;
 use super::Row;
 use super::tags::ResourceType;
 use super::tx::Tx;
+use super::value::{Value, bind};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-
-/// A bound value.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Value {
-    Text(String),
-    Number(i64),
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<bool> for Value {
-    fn from(flag: bool) -> Self {
-        Self::Number(i64::from(flag))
-    }
-}
-
-impl From<Timestamp> for Value {
-    fn from(instant: Timestamp) -> Self {
-        Self::Number(instant.millis())
-    }
-}
-
-/// Binds [`Value`]s to a query of whatever output.
-macro_rules! bind {
-    ($query:expr, $values:expr) => {{
-        let mut query = $query;
-        for value in $values {
-            query = match value {
-                $crate::store::filter::Value::Text(text) => query.bind(text.clone()),
-                $crate::store::filter::Value::Number(number) => query.bind(*number),
-            };
-        }
-        query
-    }};
-}
-pub(crate) use bind;
 
 /// Conditions that all have to hold. Column names come from the code, values are bound.
 #[derive(Clone, Debug, Default)]
@@ -236,7 +191,7 @@ pub async fn list<T: Listed>(
         let _ = write!(sql, " OFFSET {offset}");
     }
     let query = bind!(sqlx::query_as::<_, T>(sqlx::AssertSqlSafe(sql)), filter.values());
-    let mut rows: Vec<T> = query.fetch_all(tx.conn()).await?;
+    let mut rows: Vec<T> = query.fetch_all(tx.conn().await?).await?;
     let limit = usize::try_from(page.size).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -260,7 +215,7 @@ pub async fn count(tx: &mut Tx<'_>, source: &Source, filter: &Filter) -> Result<
     let (from, _) = filter.take_driver(source);
     let sql = format!("SELECT COUNT(*) FROM {from} WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_one(tx.conn()).await?)
+    Ok(query.fetch_one(tx.conn().await?).await?)
 }
 
 impl Filter {

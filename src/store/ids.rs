@@ -25,7 +25,7 @@ pub async fn seed(tx: &mut Tx<'_>, seed: u64) -> Result<bool, Fault> {
         for token in &tokens {
             query = query.bind(token);
         }
-        if query.fetch_one(tx.conn()).await? > 0 {
+        if query.fetch_one(tx.conn().await?).await? > 0 {
             return Ok(false);
         }
     }
@@ -52,7 +52,7 @@ pub async fn name(tx: &mut Tx<'_>, kind: IdKind, id: &str) -> Result<bool, Fault
 pub async fn is_taken(tx: &mut Tx<'_>, id: &str) -> Result<bool, Fault> {
     for (table, column) in OWNED.into_iter().chain([("tombstones", "resource_id")]) {
         let sql = format!("SELECT COUNT(*) FROM {table} WHERE {column} = $1");
-        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(tx.conn()).await?;
+        let found: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(id).fetch_one(tx.conn().await?).await?;
         if found > 0 {
             return Ok(true);
         }

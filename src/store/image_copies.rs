@@ -80,7 +80,7 @@ pub async fn next_waiting(
                      AND other.status = 'Creating' AND other.is_copied = 1)
          ORDER BY images.creation_time, images.image_id LIMIT 1",
     );
-    Ok(query.bind(account_id).bind(region_id).bind(most).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(account_id).bind(region_id).bind(most).fetch_optional(tx.conn().await?).await?)
 }
 
 /// Waiting becomes Creating, until `finish_time`.

@@ -3,9 +3,10 @@
 use sqlx::FromRow;
 
 use super::events::{effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::images::Image;
 use super::tx::Tx;
+use super::value::bind;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -38,7 +39,7 @@ pub async fn of_images(tx: &mut Tx<'_>, image_ids: &[&str]) -> Result<Vec<Share>
     filter.any("image_id", image_ids.iter().copied());
     let sql = format!("SELECT * FROM image_shares WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_as::<_, Share>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// How many images of an account in a region are shared with other accounts, this one left out.
@@ -53,7 +54,7 @@ pub async fn count_others(tx: &mut Tx<'_>, image: &Image) -> Result<i64, Fault> 
     .bind(&image.account_id)
     .bind(&image.region_id)
     .bind(&image.image_id)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(count)
 }
@@ -94,7 +95,7 @@ pub async fn is_of_another(tx: &mut Tx<'_>, image_id: &str) -> Result<bool, Faul
     )
     .bind(image_id)
     .bind(account_id)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(found != 0)
 }

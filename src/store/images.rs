@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::row_locks::{Holds, held};
 use super::tombstones::bury;
 use super::tx::Tx;
+use super::value::bind;
 use super::{Flag, snapshots};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
@@ -147,7 +148,7 @@ pub async fn find(tx: &mut Tx<'_>, image_id: &str) -> Result<Option<Examined>, F
     .bind(image_id)
     .bind(account_id)
     .bind(region)
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(found)
 }
@@ -157,7 +158,10 @@ pub async fn find(tx: &mut Tx<'_>, image_id: &str) -> Result<Option<Examined>, F
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, image_id: &str) -> Result<Option<Image>, Fault> {
-    Ok(sqlx::query_as("SELECT * FROM images WHERE image_id = $1").bind(image_id).fetch_optional(tx.conn()).await?)
+    Ok(sqlx::query_as("SELECT * FROM images WHERE image_id = $1")
+        .bind(image_id)
+        .fetch_optional(tx.conn().await?)
+        .await?)
 }
 
 /// The newest available image of a family: the caller's own before a public one.
@@ -174,7 +178,7 @@ pub async fn newest_of_family(tx: &mut Tx<'_>, family: &str) -> Result<Option<Im
     .bind(family)
     .bind(account_id)
     .bind(region)
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(found)
 }
@@ -191,7 +195,7 @@ pub async fn count_and_name(tx: &mut Tx<'_>, region_id: &str, name: &str) -> Res
     .bind(account_id)
     .bind(region_id)
     .bind(name)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok((count, named != 0))
 }
@@ -209,7 +213,7 @@ pub async fn count_families(tx: &mut Tx<'_>, region_id: &str, family: &str) -> R
     .bind(account_id)
     .bind(region_id)
     .bind(family)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(counts)
 }
@@ -223,7 +227,7 @@ pub async fn mappings_of(tx: &mut Tx<'_>, image_ids: &[&str]) -> Result<Vec<Mapp
     filter.any("image_id", image_ids.iter().copied());
     let sql = format!("SELECT * FROM image_disk_mappings WHERE {} ORDER BY image_id, position", filter.conditions());
     let query = bind!(sqlx::query_as::<_, Mapping>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// Stores a new image with its disks, each a reference to a snapshot.
@@ -364,7 +368,7 @@ pub async fn systems_of(tx: &mut Tx<'_>, image_ids: &[&str]) -> Result<HashMap<S
     filter.any("image_id", image_ids.iter().copied());
     let sql = format!("SELECT image_id, os_type, os_name FROM images WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_as::<_, System>(sqlx::AssertSqlSafe(sql)), filter.values());
-    let systems = query.fetch_all(tx.conn()).await?.into_iter();
+    let systems = query.fetch_all(tx.conn().await?).await?.into_iter();
     Ok(systems.map(|system| (system.image_id.clone(), system)).collect())
 }
 
@@ -378,5 +382,5 @@ pub async fn in_use(tx: &mut Tx<'_>, image_ids: &[&str]) -> Result<HashSet<Strin
     filter.any("image_id", image_ids.iter().copied());
     let sql = format!("SELECT DISTINCT image_id FROM instances WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?.into_iter().collect())
+    Ok(query.fetch_all(tx.conn().await?).await?.into_iter().collect())
 }

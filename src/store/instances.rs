@@ -91,7 +91,7 @@ pub async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Option<Examined>
     .bind(instance_id)
     .bind(account_id)
     .bind(region)
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(found)
 }
@@ -102,7 +102,7 @@ pub async fn find(tx: &mut Tx<'_>, instance_id: &str) -> Result<Option<Examined>
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, instance_id: &str) -> Result<Option<Instance>, Fault> {
     let found = sqlx::query_as("SELECT * FROM instances WHERE instance_id = $1").bind(instance_id);
-    Ok(found.fetch_optional(tx.conn()).await?)
+    Ok(found.fetch_optional(tx.conn().await?).await?)
 }
 
 /// Whether an instance of the caller's in this region has this private address.
@@ -118,7 +118,7 @@ pub async fn has_address(tx: &mut Tx<'_>, region_id: &str, address: &str) -> Res
     .bind(account_id)
     .bind(region_id)
     .bind(address)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(found != 0)
 }

@@ -2,8 +2,9 @@
 
 use sqlx::FromRow;
 
-use super::filter::{Filter, bind};
+use super::filter::Filter;
 use super::tx::Tx;
+use super::value::bind;
 use crate::faults::Fault;
 
 /// A lock of an instance.
@@ -34,7 +35,9 @@ macro_rules! strictest_lock {
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<OperationLock>, Fault> {
-    Ok(sqlx::query_as("SELECT * FROM operation_locks ORDER BY instance_id, lock_reason").fetch_all(tx.conn()).await?)
+    Ok(sqlx::query_as("SELECT * FROM operation_locks ORDER BY instance_id, lock_reason")
+        .fetch_all(tx.conn().await?)
+        .await?)
 }
 
 /// The locks of these instances, by instance and reason.
@@ -46,7 +49,7 @@ pub async fn of_instances(tx: &mut Tx<'_>, instance_ids: &[&str]) -> Result<Vec<
     filter.any("instance_id", instance_ids.iter().copied());
     let sql = format!("SELECT * FROM operation_locks WHERE {} ORDER BY instance_id, lock_reason", filter.conditions());
     let query = bind!(sqlx::query_as::<_, OperationLock>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// Locks an instance that exists for a reason; once more changes the message.

@@ -34,7 +34,7 @@ pub async fn list(tx: &mut Tx<'_>) -> Result<Vec<StoredLock>, Fault> {
          FROM row_locks l LEFT JOIN timers t ON t.resource_id = l.holder AND t.kind = 'operator_lock'
          ORDER BY l.resource_id, l.holder",
     );
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// The account of a resource that calls lock; `None` where there is no such resource.
@@ -48,7 +48,7 @@ pub async fn owner_of(tx: &mut Tx<'_>, resource_id: &str) -> Result<Option<Strin
          UNION ALL SELECT account_id FROM images WHERE image_id = $1
          UNION ALL SELECT account_id FROM instances WHERE instance_id = $1",
     );
-    Ok(query.bind(resource_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(resource_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// Who holds rows under this holder's name, or a row in a way that forbids `mode`; `None` for nobody.
@@ -60,7 +60,7 @@ pub async fn in_the_way(tx: &mut Tx<'_>, resource_id: &str, holder: &str, mode: 
         "SELECT holder FROM row_locks
          WHERE holder = $2 OR resource_id = $1 AND (mode = 'exclusive' OR $3 = 'exclusive') LIMIT 1",
     );
-    Ok(query.bind(resource_id).bind(holder).bind(mode.name()).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(resource_id).bind(holder).bind(mode.name()).fetch_optional(tx.conn().await?).await?)
 }
 
 /// Locks a row for an operator, until it is released or `until`.

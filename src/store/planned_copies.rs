@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut Tx<'_>, plan: &PlannedCopy, due_at: Timestamp) -> R
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<PlannedCopy>, Fault> {
     let query = sqlx::query_as("SELECT * FROM planned_copies WHERE snapshot_id = $1");
-    Ok(query.bind(snapshot_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(snapshot_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// Forgets the copy that was planned of a snapshot.

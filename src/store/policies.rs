@@ -6,10 +6,11 @@ use sqlx::FromRow;
 
 use super::Flag;
 use super::events::{Subject, effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::tags::TagRow;
 use super::tombstones::bury;
 use super::tx::Tx;
+use super::value::bind;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -97,7 +98,7 @@ pub async fn find_of_account(tx: &mut Tx<'_>, policy_id: &str) -> Result<Option<
     let account_id = tx.account_id().to_owned();
     let query =
         sqlx::query_as("SELECT * FROM auto_snapshot_policies WHERE auto_snapshot_policy_id = $1 AND account_id = $2");
-    Ok(query.bind(policy_id).bind(account_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(policy_id).bind(account_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// As [`find`], of whatever account, with its schedule: for the engine, which acts for none.
@@ -106,7 +107,7 @@ pub async fn find_of_account(tx: &mut Tx<'_>, policy_id: &str) -> Result<Option<
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, policy_id: &str) -> Result<Option<(Policy, Schedule)>, Fault> {
     let query = sqlx::query_as("SELECT * FROM auto_snapshot_policies WHERE auto_snapshot_policy_id = $1");
-    let Some(policy) = query.bind(policy_id).fetch_optional(tx.conn()).await? else { return Ok(None) };
+    let Some(policy) = query.bind(policy_id).fetch_optional(tx.conn().await?).await? else { return Ok(None) };
     let schedule = schedules_of(tx, &[policy_id]).await?.remove(policy_id).unwrap_or_default();
     Ok(Some((policy, schedule)))
 }
@@ -119,7 +120,7 @@ pub async fn count(tx: &mut Tx<'_>, region_id: &str) -> Result<i64, Fault> {
     let account_id = tx.account_id().to_owned();
     let query =
         sqlx::query_scalar("SELECT COUNT(*) FROM auto_snapshot_policies WHERE account_id = $1 AND region_id = $2");
-    Ok(query.bind(account_id).bind(region_id).fetch_one(tx.conn()).await?)
+    Ok(query.bind(account_id).bind(region_id).fetch_one(tx.conn().await?).await?)
 }
 
 /// The schedules of these policies.
@@ -138,7 +139,7 @@ pub async fn schedules_of(tx: &mut Tx<'_>, policy_ids: &[&str]) -> Result<HashMa
     );
     let query = bind!(sqlx::query_as::<_, (String, i64, i64)>(sqlx::AssertSqlSafe(sql)), filter.values());
     let mut schedules: HashMap<String, Schedule> = HashMap::new();
-    for (policy_id, time_point, repeat_weekday) in query.fetch_all(tx.conn()).await? {
+    for (policy_id, time_point, repeat_weekday) in query.fetch_all(tx.conn().await?).await? {
         let schedule = schedules.entry(policy_id).or_default();
         if time_point < 0 {
             schedule.repeat_weekdays.push(repeat_weekday);
@@ -163,7 +164,7 @@ pub async fn target_tags_of(tx: &mut Tx<'_>, policy_ids: &[&str]) -> Result<Hash
     );
     let query = bind!(sqlx::query_as::<_, TagRow>(sqlx::AssertSqlSafe(sql)), filter.values());
     let mut by_policy: HashMap<String, Vec<TagRow>> = HashMap::new();
-    for row in query.fetch_all(tx.conn()).await? {
+    for row in query.fetch_all(tx.conn().await?).await? {
         by_policy.entry(row.resource_id.clone()).or_default().push(row);
     }
     Ok(by_policy)

@@ -4,8 +4,9 @@ use sqlx::FromRow;
 
 use super::disks::{Disk, Examined, examine};
 use super::events::{effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::tx::Tx;
+use super::value::bind;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -62,7 +63,7 @@ pub async fn scheduled(tx: &mut Tx<'_>, policy_id: &str) -> Result<Vec<Scheduled
         "disks.disk_id IN (SELECT d.disk_id FROM auto_snapshot_policy_disks d WHERE d.auto_snapshot_policy_id = $1)
          ORDER BY disks.disk_id"
     ));
-    Ok(query.bind(policy_id).fetch_all(tx.conn()).await?)
+    Ok(query.bind(policy_id).fetch_all(tx.conn().await?).await?)
 }
 
 /// Whether the instances with the target tags of a policy have disks, but none that can be snapshotted.
@@ -83,7 +84,7 @@ pub async fn meets_ephemeral_disks_alone(tx: &mut Tx<'_>, policy_id: &str) -> Re
          ) AND NOT EXISTS (SELECT 1 FROM auto_snapshot_policy_disks v WHERE v.auto_snapshot_policy_id = $1)
          THEN 1 ELSE 0 END",
     );
-    let met: i64 = query.bind(policy_id).fetch_one(tx.conn()).await?;
+    let met: i64 = query.bind(policy_id).fetch_one(tx.conn().await?).await?;
     Ok(met == 1)
 }
 
@@ -118,7 +119,7 @@ async fn in_table(tx: &mut Tx<'_>, table: &str, disk_ids: &[&str]) -> Result<Vec
         filter.conditions()
     );
     let query = bind!(sqlx::query_as::<_, Association>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// Applies a policy to a disk; one that applies already is no error.

@@ -89,7 +89,7 @@ pub async fn reset(tx: &mut Tx<'_>, what: &Reset) -> Result<i64, Fault> {
         tx.execute(what.statement(&format!("INSERT INTO doomed SELECT {id} FROM {table} WHERE"))).await?;
     }
     tx.execute(sqlx::query(DRAGGED)).await?;
-    let count = sqlx::query_scalar("SELECT COUNT(*) FROM doomed").fetch_one(tx.conn()).await?;
+    let count = sqlx::query_scalar("SELECT COUNT(*) FROM doomed").fetch_one(tx.conn().await?).await?;
     tx.execute(sqlx::query(UNTIED)).await?;
     for (table, id) in OWNED {
         let sql = format!("DELETE FROM {table} WHERE {id} IN (SELECT resource_id FROM doomed)");
@@ -121,5 +121,5 @@ pub async fn reset(tx: &mut Tx<'_>, what: &Reset) -> Result<i64, Fault> {
 pub async fn owned(tx: &mut Tx<'_>, table: &str, account_id: &str) -> Result<Vec<String>, Fault> {
     let Some((table, id)) = OWNED.iter().find(|(known, _)| *known == table) else { return Ok(Vec::new()) };
     let sql = format!("SELECT {id} FROM {table} WHERE account_id = $1 ORDER BY {id}");
-    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(account_id).fetch_all(tx.conn()).await?)
+    Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(account_id).fetch_all(tx.conn().await?).await?)
 }

@@ -241,7 +241,7 @@ pub async fn is_held(tx: &mut Tx<'_>, resource_id: &str, mode: Mode) -> Result<b
     )
     .bind(resource_id)
     .bind(i64::from(mode == Mode::Exclusive))
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(held != 0)
 }
@@ -255,7 +255,7 @@ pub async fn is_held_by(tx: &mut Tx<'_>, resource_id: &str, holder: &str) -> Res
         sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM row_locks WHERE resource_id = $1 AND holder = $2)")
             .bind(resource_id)
             .bind(holder)
-            .fetch_one(tx.conn())
+            .fetch_one(tx.conn().await?)
             .await?;
     Ok(held != 0)
 }

@@ -183,7 +183,7 @@ impl Writer {
         self.begin().await?;
         let outcome = self.replace_rows(file).await;
         match outcome {
-            Ok(scratch) => self.commit(&scratch).await,
+            Ok(mut scratch) => self.commit(&mut scratch).await.map(drop),
             Err(failure) => {
                 self.roll_back().await;
                 Err(failure)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::timers::{self, Timer};
 use super::tx::{Context, Scratch, Tx};
-use super::writer::{Writer, contained};
+use super::writer::{Kept, Writer, contained};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -67,9 +67,9 @@ impl Writer {
             if self.is_due(until) { self.step(until, Cause::Advance).await? } else { self.nothing_happened() };
         let is_last = !self.is_due(until);
         if is_last && self.shared.clock.now() < until {
-            let scratch = Scratch { marks: self.marks.clone(), reached: Some(until), ..Scratch::default() };
+            let mut scratch = Scratch { marks: self.marks.clone(), reached: Some(until), ..Scratch::default() };
             self.begin().await?;
-            self.commit(&scratch).await?;
+            self.commit(&mut scratch).await?;
         }
         Ok(Step { happened, is_last })
     }
@@ -90,36 +90,55 @@ impl Writer {
     /// Fires the earliest timers due by `until`, as many as share a commit.
     async fn step(&mut self, until: Timestamp, cause: Cause) -> Result<Happened, Fault> {
         let before = self.marks.last_event;
-        self.begin().await?;
-        let mut scratch = Scratch {
-            marks: self.marks.clone(),
-            happened: Some(Happened::default()),
-            cause: Some(cause),
-            ..Scratch::default()
-        };
-        let mut happened = match self.fire_some(until, &mut scratch).await {
-            Ok(is_all) => {
-                if is_all && cause == Cause::Advance {
-                    scratch.reached = Some(until);
-                }
-                self.commit(&scratch).await?;
-                scratch.happened.take().unwrap_or_default()
-            }
-            Err((None, failure)) => {
-                self.roll_back().await;
-                return Err(failure);
-            }
-            Err((Some(timer), failure)) => {
-                self.roll_back().await;
-                tracing::error!(error = ?failure, timer = ?timer, "a timer could not fire; it is tried again later");
-                self.postpone(&timer).await?;
-                Happened { failures: 1, ..Happened::default() }
-            }
+        let mut happened = match self.fire_and_commit(until, cause, true).await? {
+            Some(happened) => happened,
+            None => self.fire_and_commit(until, cause, false).await?.unwrap_or_default(),
         };
         self.find_next_due().await?;
         happened.last_event = self.marks.last_event;
         happened.first_event = (happened.last_event > before).then_some(before + 1);
         Ok(happened)
+    }
+
+    /// `None`: a deferred write failed, and nothing has happened.
+    async fn fire_and_commit(
+        &mut self,
+        until: Timestamp,
+        cause: Cause,
+        may_defer: bool,
+    ) -> Result<Option<Happened>, Fault> {
+        self.begin().await?;
+        let mut scratch = Scratch {
+            marks: self.marks.clone(),
+            may_defer,
+            happened: Some(Happened::default()),
+            cause: Some(cause),
+            ..Scratch::default()
+        };
+        let fired = self.fire_some(until, &mut scratch).await;
+        match fired {
+            Ok(is_all) => {
+                if is_all && cause == Cause::Advance {
+                    scratch.reached = Some(until);
+                }
+                let kept = self.commit(&mut scratch).await?;
+                Ok(scratch.happened.take().filter(|_| kept == Kept::Keep))
+            }
+            Err(_) if scratch.was_misled => {
+                self.roll_back().await;
+                Ok(None)
+            }
+            Err((None, failure)) => {
+                self.roll_back().await;
+                Err(failure)
+            }
+            Err((Some(timer), failure)) => {
+                self.roll_back().await;
+                tracing::error!(error = ?failure, timer = ?timer, "a timer could not fire; it is tried again later");
+                self.postpone(&timer).await?;
+                Ok(Some(Happened { failures: 1, ..Happened::default() }))
+            }
+        }
     }
 
     /// One commit's worth of firings; whether those were all. On failure also the timer that failed, if it came to one.
@@ -143,10 +162,10 @@ impl Writer {
         let last = self.retries.remove(&key).filter(|(again, _)| *again == timer.due_at);
         let wait = last.map_or(RETRY_MS, |(_, wait)| (2 * wait).min(LONGEST_RETRY_MS));
         let again = timer.due_at.max(self.shared.clock.now()).plus_millis(wait);
-        let scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
+        let mut scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
         self.begin().await?;
         timers::postpone(&mut self.conn, timer, again).await?;
-        self.commit(&scratch).await?;
+        self.commit(&mut scratch).await?;
         // Those whose instant is over have fired meanwhile.
         self.retries.retain(|_, (again, _)| *again > timer.due_at);
         self.retries.insert(key, (again, wait));

@@ -28,7 +28,7 @@ pub async fn unfinished(tx: &mut Tx<'_>, source_disk_id: &str, region_id: &str) 
     )
     .bind(source_disk_id)
     .bind(region_id)
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(copy)
 }
@@ -43,7 +43,7 @@ pub async fn archiving(tx: &mut Tx<'_>, source_disk_id: &str) -> Result<i64, Fau
          WHERE s.source_disk_id = $1 AND t.task_action = 'ArchiveSnapshot' AND t.task_status = 'Processing'",
     )
     .bind(source_disk_id)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(count)
 }

@@ -3,10 +3,11 @@
 use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::snapshots::Snapshot;
 use super::tombstones::bury;
 use super::tx::Tx;
+use super::value::bind;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -63,7 +64,7 @@ pub async fn find(tx: &mut Tx<'_>, snapshot_group_id: &str) -> Result<Option<Sna
         "SELECT * FROM snapshot_groups
          WHERE snapshot_group_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)",
     );
-    Ok(query.bind(snapshot_group_id).bind(account_id).bind(region).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(snapshot_group_id).bind(account_id).bind(region).fetch_optional(tx.conn().await?).await?)
 }
 
 /// As [`find`], of whatever account: for the engine, which acts for none.
@@ -72,7 +73,7 @@ pub async fn find(tx: &mut Tx<'_>, snapshot_group_id: &str) -> Result<Option<Sna
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_group_id: &str) -> Result<Option<SnapshotGroup>, Fault> {
     let query = sqlx::query_as("SELECT * FROM snapshot_groups WHERE snapshot_group_id = $1");
-    Ok(query.bind(snapshot_group_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(snapshot_group_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// The snapshots that these groups still have, each group's in the order of its disks.
@@ -89,7 +90,7 @@ pub async fn members_of(tx: &mut Tx<'_>, snapshot_group_ids: &[&str]) -> Result<
         filter.conditions()
     );
     let query = bind!(sqlx::query_as::<_, Member>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// Stores a new group, whose snapshots are stored already, with the timer that finishes it.

@@ -3,8 +3,9 @@
 use sqlx::FromRow;
 
 use super::Flag;
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::tx::Tx;
+use super::value::bind;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -112,7 +113,7 @@ pub async fn usage(tx: &mut Tx<'_>) -> Result<Usage, Fault> {
         "SELECT COALESCE(SUM(total_count), 0) AS snapshot_count, COALESCE(SUM(total_size), 0) AS snapshot_size
          FROM snapshot_links WHERE account_id = $1 AND region_id = $2",
     );
-    Ok(query.bind(account_id).bind(region_id).fetch_one(tx.conn()).await?)
+    Ok(query.bind(account_id).bind(region_id).fetch_one(tx.conn().await?).await?)
 }
 
 /// Bytes of a category that came to be stored in a step of a series.
@@ -149,5 +150,5 @@ pub async fn growth(
         filter.conditions()
     );
     let query = bind!(sqlx::query_as::<_, Growth>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }

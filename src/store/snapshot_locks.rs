@@ -3,9 +3,10 @@
 use sqlx::FromRow;
 
 use super::events::{Subject, effect, event};
-use super::filter::{Cursor, Filter, Listed, Source, bind};
+use super::filter::{Cursor, Filter, Listed, Source};
 use super::timers::{self, TimerKind};
 use super::tx::Tx;
+use super::value::bind;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -84,7 +85,7 @@ pub const SOURCE: Source = Source { table: "snapshot_locks", id_column: "snapsho
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<SnapshotLock>, Fault> {
     let query = sqlx::query_as("SELECT * FROM snapshot_locks WHERE snapshot_id = $1");
-    Ok(query.bind(snapshot_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(snapshot_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// Which of these snapshots of the caller's account and region have a lock, expired ones included.
@@ -96,7 +97,7 @@ pub async fn locked_among(tx: &mut Tx<'_>, snapshot_ids: &[String]) -> Result<Ve
     filter.any("snapshot_id", snapshot_ids.iter().map(String::as_str));
     let sql = format!("SELECT snapshot_id FROM snapshot_locks WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_scalar::<_, String>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// Stores a lock, in place of the one that the snapshot has, with the timer of its next change.

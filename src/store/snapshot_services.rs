@@ -10,7 +10,7 @@ use crate::faults::Fault;
 pub async fn is_open(tx: &mut Tx<'_>) -> Result<bool, Fault> {
     let account_id = tx.account_id().to_owned();
     let query = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM snapshot_services WHERE account_id = $1)");
-    let found: i64 = query.bind(account_id).fetch_one(tx.conn()).await?;
+    let found: i64 = query.bind(account_id).fetch_one(tx.conn().await?).await?;
     Ok(found != 0)
 }
 

@@ -137,9 +137,8 @@ pub const FIND: &str = examine!("snapshot_id = $1 AND account_id = $2 AND ($3 IS
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Referenced>, Fault> {
-    let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
-    let query = sqlx::query_as(FIND);
-    Ok(query.bind(snapshot_id).bind(account_id).bind(region).fetch_optional(tx.conn()).await?)
+    let values = [snapshot_id.into(), tx.account_id().into(), tx.named_region().into()];
+    tx.fetch_optional(FIND, &values).await
 }
 
 /// As [`find`], of whatever account: for the engine, which acts for none.
@@ -147,7 +146,7 @@ pub async fn find(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Reference
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, snapshot_id: &str) -> Result<Option<Referenced>, Fault> {
-    Ok(sqlx::query_as(examine!("snapshot_id = $1")).bind(snapshot_id).fetch_optional(tx.conn()).await?)
+    tx.fetch_optional(examine!("snapshot_id = $1"), &[snapshot_id.into()]).await
 }
 
 /// The text behind [`insert`].
@@ -319,7 +318,7 @@ pub async fn of_disk(tx: &mut Tx<'_>, disk_id: &str, which: OfDisk) -> Result<Ve
         "SELECT * FROM snapshots WHERE source_disk_id = $1 AND {condition} AND source_snapshot_id = ''
          ORDER BY creation_time"
     );
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(disk_id).fetch_all(tx.conn()).await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(disk_id).fetch_all(tx.conn().await?).await?)
 }
 
 /// The oldest finished automatic snapshot of a disk that nothing uses, holds or locks; copies are none.
@@ -337,7 +336,7 @@ pub async fn oldest_automatic(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<R
                    SELECT 1 FROM snapshot_locks k WHERE k.snapshot_id = s.snapshot_id AND k.lock_status <> 'expired')
              ORDER BY s.creation_time, s.snapshot_id LIMIT 1)"
     ));
-    Ok(query.bind(disk_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(disk_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// Which snapshots of a disk are meant.

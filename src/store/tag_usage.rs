@@ -1,8 +1,9 @@
 //! Who carries which tags: tags with the number of their resources, and resources by tags, in pages by number.
 
-use super::filter::{Filter, Page, Start, Value, bind};
+use super::filter::{Filter, Page, Start};
 use super::tags::ResourceType;
 use super::tx::Tx;
+use super::value::{Value, bind};
 use crate::faults::Fault;
 
 /// Which tags are asked for, in the caller's account and region.
@@ -97,7 +98,7 @@ pub async fn counts(tx: &mut Tx<'_>, usage: &Usage<'_>, page: &Page) -> Result<V
          ORDER BY tag_key, tag_value, resource_type"
     );
     let query = bind!(sqlx::query_as(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// How many different tags there are.
@@ -111,7 +112,7 @@ pub async fn total_of_tags(tx: &mut Tx<'_>, usage: &Usage<'_>) -> Result<i64, Fa
         filter.conditions()
     );
     let query = bind!(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_one(tx.conn()).await?)
+    Ok(query.fetch_one(tx.conn().await?).await?)
 }
 
 /// One page of resources that carry all tags asked for, newest first.
@@ -127,7 +128,7 @@ pub async fn carriers(tx: &mut Tx<'_>, usage: &Usage<'_>, page: &Page) -> Result
         limits(page)
     );
     let query = bind!(sqlx::query_as(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_all(tx.conn()).await?)
+    Ok(query.fetch_all(tx.conn().await?).await?)
 }
 
 /// How many resources carry all tags asked for.
@@ -138,5 +139,5 @@ pub async fn total_of_carriers(tx: &mut Tx<'_>, usage: &Usage<'_>) -> Result<i64
     let filter = usage.all_tags(tx);
     let sql = format!("SELECT COUNT(DISTINCT resource_id) FROM tags WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_one(tx.conn()).await?)
+    Ok(query.fetch_one(tx.conn().await?).await?)
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::events::Subject;
-use super::filter::{Filter, Value, bind};
+use super::filter::Filter;
 use super::tx::Tx;
+use super::value::{Value, bind};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
 
@@ -102,7 +103,7 @@ pub async fn of_all(tx: &mut Tx<'_>, resource_ids: &[&str]) -> Result<HashMap<St
         filter.conditions()
     );
     let query = bind!(sqlx::query_as::<_, TagRow>(sqlx::AssertSqlSafe(sql)), filter.values());
-    for row in query.fetch_all(tx.conn()).await? {
+    for row in query.fetch_all(tx.conn().await?).await? {
         by_resource.entry(row.resource_id.clone()).or_default().push(row);
     }
     Ok(by_resource)
@@ -156,7 +157,7 @@ pub async fn count(tx: &mut Tx<'_>, resource_type: ResourceType, key: &str, valu
     .bind(resource_type.name())
     .bind(key)
     .bind(value)
-    .fetch_optional(tx.conn())
+    .fetch_optional(tx.conn().await?)
     .await?;
     Ok(count.unwrap_or(0))
 }
@@ -189,7 +190,7 @@ pub async fn resource(tx: &mut Tx<'_>, resource_type: ResourceType, id: &str) ->
          WHERE {id_column} = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)"
     );
     let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id).bind(account_id).bind(region);
-    Ok(query.fetch_optional(tx.conn()).await?)
+    Ok(query.fetch_optional(tx.conn().await?).await?)
 }
 
 /// Which tags are asked for.
@@ -244,7 +245,7 @@ pub async fn list(tx: &mut Tx<'_>, query: &Query<'_>, size: usize) -> Result<Lis
         size + 1
     );
     let statement = bind!(sqlx::query_as::<_, TagRow>(sqlx::AssertSqlSafe(sql)), filter.values());
-    let mut rows = statement.fetch_all(tx.conn()).await?;
+    let mut rows = statement.fetch_all(tx.conn().await?).await?;
     let more = rows.len() > size;
     rows.truncate(size);
     Ok(Listed { rows, more })

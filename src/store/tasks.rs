@@ -47,7 +47,7 @@ pub async fn find(tx: &mut Tx<'_>, task_id: &str) -> Result<Option<Task>, Fault>
     let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
     let query =
         sqlx::query_as("SELECT * FROM tasks WHERE task_id = $1 AND account_id = $2 AND ($3 IS NULL OR region_id = $3)");
-    Ok(query.bind(task_id).bind(account_id).bind(region).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(task_id).bind(account_id).bind(region).fetch_optional(tx.conn().await?).await?)
 }
 
 /// As [`find`], of whatever account: for the engine, which acts for none.
@@ -56,7 +56,7 @@ pub async fn find(tx: &mut Tx<'_>, task_id: &str) -> Result<Option<Task>, Fault>
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, task_id: &str) -> Result<Option<Task>, Fault> {
     let query = sqlx::query_as("SELECT * FROM tasks WHERE task_id = $1");
-    Ok(query.bind(task_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(task_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// Stores a new task with the timer that finishes it.

@@ -134,7 +134,7 @@ pub(super) async fn let_go_at_start(conn: &mut Conn, now: Timestamp) -> Result<(
 /// 500 `InternalError` when the database fails.
 pub async fn due_of(tx: &mut Tx<'_>, kind: TimerKind, resource_id: &str) -> Result<Option<Timestamp>, Fault> {
     let query = sqlx::query_scalar("SELECT due_at FROM timers WHERE kind = $1 AND resource_id = $2");
-    Ok(query.bind(kind.name()).bind(resource_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(kind.name()).bind(resource_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// The earliest timers, at most `limit`, without those that are held back.
@@ -145,20 +145,15 @@ pub async fn upcoming(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Timer>, Fault> 
     let query = sqlx::query_as(
         "SELECT kind, resource_id, due_at FROM timers WHERE due_at < $1 ORDER BY due_at, kind, resource_id LIMIT $2",
     );
-    Ok(query.bind(NEVER).bind(limit).fetch_all(tx.conn()).await?)
+    Ok(query.bind(NEVER).bind(limit).fetch_all(tx.conn().await?).await?)
 }
 
 /// Takes the earliest timer due by `until` out of the table; ties go by kind, then id.
 pub(super) async fn take_due(tx: &mut Tx<'_>, until: Timestamp) -> Result<Option<Timer>, Fault> {
-    let due = sqlx::query_as::<_, Timer>(
-        "DELETE FROM timers WHERE (resource_id, kind) = (
+    const SQL: &str = "DELETE FROM timers WHERE (resource_id, kind) = (
              SELECT resource_id, kind FROM timers WHERE due_at <= $1 ORDER BY due_at, kind, resource_id LIMIT 1)
-         RETURNING kind, resource_id, due_at",
-    )
-    .bind(until)
-    .fetch_optional(tx.conn())
-    .await?;
-    Ok(due)
+         RETURNING kind, resource_id, due_at";
+    tx.fetch_optional(SQL, &[until.into()]).await
 }
 
 pub(super) async fn postpone(conn: &mut Conn, timer: &Timer, due_at: Timestamp) -> Result<(), Fault> {

@@ -29,7 +29,7 @@ pub async fn remembers(tx: &mut Tx<'_>, resource_id: &str) -> Result<bool, Fault
     .bind(resource_id)
     .bind(account_id)
     .bind(region)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(found != 0)
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
-use sqlx::query::Query;
-use sqlx::{Executor, sqlite::SqliteArguments};
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteRow;
 
+use super::deferred::{self, Deferred, Failure};
 use super::row_locks::{Guard, RowLocks};
 use super::settling::{Cause, Happened};
-use super::{Conn, Database, Shared};
+use super::value::Value;
+use super::{Conn, Shared};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::faults::Fault;
@@ -16,8 +17,7 @@ use crate::ids::{IdGenerator, IdKind};
 use crate::levers::Levers;
 use crate::regions::{self, Region};
 
-/// A statement, or several, with its arguments.
-pub type Statement<'q> = Query<'q, Database, SqliteArguments>;
+pub use super::deferred::Statement;
 
 /// On whose behalf an operation runs.
 #[derive(Clone, Debug)]
@@ -56,6 +56,11 @@ pub struct Scratch {
     pub earliest_timer: Option<Timestamp>,
     pub guards: Vec<Guard>,
     pub wrote: bool,
+    /// A write goes with the next statement, and is taken to succeed until then.
+    pub may_defer: bool,
+    pub deferred: Option<Deferred>,
+    /// One did not succeed: all is to be rolled back and run again, with nothing deferred.
+    pub was_misled: bool,
     /// The instant of the last firing; the clock is moved there by the commit.
     pub reached: Option<Timestamp>,
     /// Why a timer fires; `None` for a call.
@@ -159,8 +164,14 @@ impl<'c> Tx<'c> {
         Ok(())
     }
 
-    pub(super) fn conn(&mut self) -> &mut Conn {
-        self.conn
+    /// The connection; what waits goes first.
+    pub(super) async fn conn(&mut self) -> Result<&mut Conn, Fault> {
+        if let Some(deferred) = self.scratch.deferred.take() {
+            let outcome = deferred.run_as_told(self.conn).await;
+            self.scratch.was_misled |= outcome.is_err();
+            outcome?;
+        }
+        Ok(self.conn)
     }
 
     pub(super) fn shared(&self) -> &'c Shared {
@@ -173,9 +184,9 @@ impl<'c> Tx<'c> {
     }
 
     /// A connection for statements that no function of the store has; what runs on it counts as writing.
-    pub(super) fn writing_conn(&mut self) -> &mut Conn {
+    pub(super) async fn writing_conn(&mut self) -> Result<&mut Conn, Fault> {
         self.scratch.wrote = true;
-        self.conn
+        self.conn().await
     }
 
     pub(super) fn next_event_id(&mut self, name: &'static str) -> i64 {
@@ -207,24 +218,41 @@ impl<'c> Tx<'c> {
         self.scratch.earliest_timer = Some(earliest);
     }
 
-    /// Runs one writing statement, or several in one string.
+    /// Runs one writing statement, or several in one string; they may go with the next statement.
     pub(super) async fn execute(&mut self, statement: Statement<'_>) -> Result<(), Fault> {
-        self.scratch.wrote = true;
-        statement.execute(&mut *self.conn).await?;
-        Ok(())
+        self.write(Deferred::new(statement, None)?).await.map(drop)
     }
 
     /// Runs several statements in one string; whether the one at `guard`, counted from 0, changed exactly one row.
     ///
     /// On `false` the caller must fail, so that what the others did is rolled back.
     pub(super) async fn execute_guarded(&mut self, statement: Statement<'_>, guard: usize) -> Result<bool, Fault> {
-        self.scratch.wrote = true;
-        let mut results = self.conn.execute_many(statement);
-        let (mut index, mut hit) = (0, false);
-        while let Some(result) = results.try_next().await? {
-            hit |= index == guard && result.rows_affected() == 1;
-            index += 1;
+        self.write(Deferred::new(statement, Some(guard))?).await
+    }
+
+    async fn write(&mut self, write: Deferred) -> Result<bool, Fault> {
+        let may_defer = self.scratch.may_defer;
+        let conn = self.writing_conn().await?;
+        if may_defer {
+            self.scratch.deferred = Some(write);
+            return Ok(true);
         }
-        Ok(hit)
+        write.run(conn).await
+    }
+
+    /// The first row of a statement, with which goes what waits.
+    pub(super) async fn fetch_optional<R>(&mut self, sql: &'static str, values: &[Value]) -> Result<Option<R>, Fault>
+    where
+        R: for<'r> FromRow<'r, SqliteRow>,
+    {
+        let found = deferred::run_behind(self.scratch.deferred.take(), self.conn, sql, values).await;
+        let row = found.map_err(|failure| match failure {
+            Failure::Deferred(failure) => {
+                self.scratch.was_misled = true;
+                failure
+            }
+            Failure::Last(failure) => failure,
+        })?;
+        Ok(row.as_ref().map(R::from_row).transpose()?)
     }
 }

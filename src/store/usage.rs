@@ -20,7 +20,7 @@ pub async fn types(tx: &mut Tx<'_>, charge_type: &str, zone_id: Option<&str>) ->
     .bind(region)
     .bind(charge_type)
     .bind(zone_id)
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(types)
 }
@@ -48,7 +48,7 @@ pub async fn capacity(tx: &mut Tx<'_>, charge_type: &str, zone_id: Option<&str>)
     .bind(region)
     .bind(charge_type)
     .bind(zone_id)
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(capacity)
 }

@@ -4,8 +4,8 @@ use sqlx::FromRow;
 
 use super::Conn;
 use super::events::Selection;
-use super::filter::bind;
 use super::tx::Tx;
+use super::value::bind;
 use crate::faults::Fault;
 
 /// A listener by HTTP.
@@ -71,7 +71,7 @@ pub(super) async fn forgettable(conn: &mut Conn, asked: i64, most: i64) -> Resul
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn all(tx: &mut Tx<'_>) -> Result<Vec<Webhook>, Fault> {
-    Ok(sqlx::query_as("SELECT * FROM webhooks ORDER BY name").fetch_all(tx.conn()).await?)
+    Ok(sqlx::query_as("SELECT * FROM webhooks ORDER BY name").fetch_all(tx.conn().await?).await?)
 }
 
 /// Stores a webhook; `false` when the name is taken.

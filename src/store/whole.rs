@@ -45,7 +45,7 @@ pub struct Misfit {
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn tables(tx: &mut Tx<'_>) -> Result<Vec<Table>, Fault> {
-    let tables = catalog::in_order(tx.conn(), &LAST).await?.into_iter();
+    let tables = catalog::in_order(tx.conn().await?, &LAST).await?.into_iter();
     Ok(tables.filter(|table| table.name == "snapshot_links" || !IMPLIED.contains(&table.name.as_str())).collect())
 }
 
@@ -77,12 +77,12 @@ impl Operation for Export {
                 _ => String::new(),
             };
             clauses = format!("{clauses} ORDER BY {}", table.key.join(", "));
-            let found = catalog::rows(tx.conn(), &table.name, &clauses).await?;
+            let found = catalog::rows(tx.conn().await?, &table.name, &clauses).await?;
             if !found.is_empty() {
                 rows.insert(table.name, found);
             }
         }
-        let id_position = sqlx::query_scalar("SELECT id_position FROM engine").fetch_one(tx.conn()).await?;
+        let id_position = sqlx::query_scalar("SELECT id_position FROM engine").fetch_one(tx.conn().await?).await?;
         Ok(Whole { present: Some(tx.now), id_position, rows })
     }
 }
@@ -95,12 +95,12 @@ impl Operation for Import {
 
     /// A row that does not fit fails the operation after others were written, so the caller gets it by way of a trial.
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Self::Output, Fault> {
-        sqlx::query("SAVEPOINT import").execute(tx.writing_conn()).await?;
+        sqlx::query("SAVEPOINT import").execute(tx.writing_conn().await?).await?;
         let outcome = put_all(tx, &self.0.rows).await?;
         if outcome.is_err() {
-            sqlx::query("ROLLBACK TO import").execute(tx.writing_conn()).await?;
+            sqlx::query("ROLLBACK TO import").execute(tx.writing_conn().await?).await?;
         }
-        sqlx::query("RELEASE import").execute(tx.writing_conn()).await?;
+        sqlx::query("RELEASE import").execute(tx.writing_conn().await?).await?;
         let Ok(count) = outcome else { return Ok(outcome) };
         follow_up(tx, &self.0).await?;
         Ok(Ok(count))
@@ -113,7 +113,7 @@ async fn put_all(tx: &mut Tx<'_>, rows: &Rows) -> Result<Result<usize, Misfit>, 
         let replaces = LAST.contains(&table.name.as_str());
         for (index, row) in rows.get(&table.name).into_iter().flatten().enumerate() {
             count += 1;
-            match catalog::insert(tx.writing_conn(), &table.name, row, replaces).await {
+            match catalog::insert(tx.writing_conn().await?, &table.name, row, replaces).await {
                 Ok(()) => {}
                 Err(sqlx::Error::Database(error)) => {
                     return Ok(Err(misfit(tx, &table, index, row, error.message()).await?));
@@ -140,7 +140,7 @@ async fn misfit(tx: &mut Tx<'_>, table: &Table, index: usize, row: &Fields, mess
         Some((kind, place)) if kind.starts_with("NOT NULL") => {
             (place.rsplit('.').next().map(str::to_owned), "it is needed".to_owned())
         }
-        _ => match catalog::dangling(tx.conn(), &table.name, row).await?.into_iter().next() {
+        _ => match catalog::dangling(tx.conn().await?, &table.name, row).await?.into_iter().next() {
             Some((column, target)) => {
                 let why = format!("there is no {} in {target}", told(&column));
                 (Some(column), why)
@@ -158,7 +158,7 @@ async fn follow_up(tx: &mut Tx<'_>, whole: &Whole) -> Result<(), Fault> {
             snapshots::refresh_usage(tx, id).await?;
         }
     }
-    let seed: Option<String> = sqlx::query_scalar("SELECT seed FROM id_seeds").fetch_optional(tx.conn()).await?;
+    let seed: Option<String> = sqlx::query_scalar("SELECT seed FROM id_seeds").fetch_optional(tx.conn().await?).await?;
     if let Some(seed) = seed.and_then(|seed| seed.parse().ok()) {
         let position = tx.ids().position();
         tx.ids().reseed(Some(seed));
@@ -166,12 +166,13 @@ async fn follow_up(tx: &mut Tx<'_>, whole: &Whole) -> Result<(), Fault> {
     }
     let position = tx.ids().position().max(whole.id_position);
     tx.ids().rewind(position);
-    let earliest: Option<Timestamp> = sqlx::query_scalar("SELECT MIN(due_at) FROM timers").fetch_one(tx.conn()).await?;
+    let earliest: Option<Timestamp> =
+        sqlx::query_scalar("SELECT MIN(due_at) FROM timers").fetch_one(tx.conn().await?).await?;
     if let Some(earliest) = earliest {
         tx.timer_was_set(earliest);
     }
     let newest: i64 =
-        sqlx::query_scalar("SELECT COALESCE(MAX(event_id), 0) FROM tombstones").fetch_one(tx.conn()).await?;
+        sqlx::query_scalar("SELECT COALESCE(MAX(event_id), 0) FROM tombstones").fetch_one(tx.conn().await?).await?;
     tx.events_went_on_to(newest);
     let of_nobody = Subject { account_id: "", region_id: "", resource_id: "" };
     events::record(tx, "State:Seeded", of_nobody, "").await
@@ -185,11 +186,11 @@ impl Operation for IsUntouched {
 
     async fn run(&self, tx: &mut Tx<'_>) -> Result<bool, Fault> {
         let mut count: i64 = sqlx::query_scalar("SELECT id_position + (SELECT COUNT(*) FROM tombstones) FROM engine")
-            .fetch_one(tx.conn())
+            .fetch_one(tx.conn().await?)
             .await?;
         for (table, _) in OWNED {
             let sql = format!("SELECT COUNT(*) FROM {table} WHERE account_id <> '{SYSTEM}'");
-            count += sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(tx.conn()).await?;
+            count += sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)).fetch_one(tx.conn().await?).await?;
         }
         Ok(count == 0)
     }

@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use sqlx::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::deferred::{self, Failure};
 use super::opening::Opening;
 use super::row_locks::Guard;
 use super::settling::{Happened, Retries, Step};
@@ -122,7 +123,7 @@ impl<O: Operation> Job for Task<O> {
                 // An id drawn before the refusal is drawn again by the next operation.
                 scratch.marks = before;
             }
-            let undo = outcome.is_err() && scratch.wrote;
+            let undo = scratch.was_misled || outcome.is_err() && scratch.wrote;
             self.outcome = Some(outcome);
             if undo { Kept::Undo } else { Kept::Keep }
         })
@@ -190,8 +191,7 @@ impl Writer {
             first.answer(Err(refusal));
             return None;
         }
-        let before = self.marks.clone();
-        let mut scratch = Scratch { marks: before.clone(), ..Scratch::default() };
+        let mut scratch = Scratch { marks: self.marks.clone(), may_defer: true, ..Scratch::default() };
         let mut jobs = Vec::new();
         let (mut next, mut other) = (Some(first), None);
         let mut verdict = self.begin().await.map(|()| Kept::Keep);
@@ -208,26 +208,24 @@ impl Writer {
                 stopped => other = stopped,
             }
         }
+        if matches!(verdict, Ok(Kept::Keep)) {
+            verdict = self.commit(&mut scratch).await;
+        } else {
+            self.roll_back().await;
+        }
         match verdict {
-            Ok(Kept::Keep) => {
-                let committed = self.commit(&scratch).await;
-                Self::answer_all(jobs, committed);
-            }
+            Ok(Kept::Keep) => Self::answer_all(jobs, Ok(())),
             Ok(Kept::Undo) => {
-                self.roll_back().await;
                 for job in jobs {
                     self.alone(job).await;
                 }
             }
-            Err(refusal) => {
-                self.roll_back().await;
-                Self::answer_all(jobs, Err(refusal));
-            }
+            Err(refusal) => Self::answer_all(jobs, Err(refusal)),
         }
         other
     }
 
-    /// Runs one operation in a transaction of its own.
+    /// Runs one operation in a transaction of its own, each of its writes at once.
     async fn alone(&mut self, mut job: Box<dyn Job>) {
         let mut scratch = Scratch { marks: self.marks.clone(), ..Scratch::default() };
         if let Err(refusal) = self.begin().await {
@@ -237,7 +235,7 @@ impl Writer {
         let now = self.shared.clock.now();
         let kept = job.run(&mut self.conn, now, &self.shared, &mut scratch).await;
         let committed = if kept == Kept::Keep {
-            self.commit(&scratch).await
+            self.commit(&mut scratch).await.map(drop)
         } else {
             self.roll_back().await;
             Ok(())
@@ -285,15 +283,24 @@ impl Writer {
         }
     }
 
-    pub(super) async fn commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
-        let committed = self.try_commit(scratch).await;
-        if committed.is_ok() {
-            self.committed(scratch).await;
-        } else {
-            self.roll_back().await;
-            self.bury().await;
+    /// Commits, or rolls back; [`Kept::Undo`] where a write that had waited for it failed, which is rolled back too.
+    pub(super) async fn commit(&mut self, scratch: &mut Scratch) -> Result<Kept, Fault> {
+        match self.try_commit(scratch).await {
+            Ok(()) => {
+                self.committed(scratch).await;
+                Ok(Kept::Keep)
+            }
+            Err(Failure::Deferred(failure)) => {
+                tracing::debug!(?failure, "a deferred write failed; its batch runs again");
+                self.roll_back().await;
+                Ok(Kept::Undo)
+            }
+            Err(Failure::Last(failure)) => {
+                self.roll_back().await;
+                self.bury().await;
+                Err(failure)
+            }
         }
-        committed
     }
 
     /// A commit that failed may stand in the log, whole and unseen: a crash would bring it back. The next one overwrites it,
@@ -308,23 +315,27 @@ impl Writer {
         }
     }
 
-    async fn try_commit(&mut self, scratch: &Scratch) -> Result<(), Fault> {
+    async fn try_commit(&mut self, scratch: &mut Scratch) -> Result<(), Failure> {
+        const SQL: &str =
+            "UPDATE engine SET present = $1, id_position = $2, last_event = $3, clock_offset = $4; COMMIT; BEGIN";
         let allowed = &self.shared.commits_allowed;
         let spend = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
         if allowed.fetch_update(Ordering::AcqRel, Ordering::Acquire, spend).is_err() {
-            return Err(Fault::internal("stopped before this commit"));
+            return Err(Failure::Last(Fault::internal("stopped before this commit")));
+        }
+        let mut deferred = scratch.deferred.take();
+        if let Some(guarded) = deferred.take_if(|write| write.is_guarded()) {
+            guarded.run_as_told(&mut self.conn).await.map_err(Failure::Deferred)?;
         }
         let clock = &self.shared.clock;
         let present = scratch.reached.map_or(clock.now(), |reached| reached.max(clock.now()));
-        sqlx::query(
-            "UPDATE engine SET present = $1, id_position = $2, last_event = $3, clock_offset = $4; COMMIT; BEGIN",
-        )
-        .bind(present)
-        .bind(scratch.marks.ids.position())
-        .bind(scratch.marks.last_event)
-        .bind(clock.offset_at(present))
-        .execute(&mut self.conn)
-        .await?;
+        let values = [
+            present.into(),
+            scratch.marks.ids.position().into(),
+            scratch.marks.last_event.into(),
+            clock.offset_at(present).into(),
+        ];
+        deferred::run_behind(deferred, &mut self.conn, SQL, &values).await?;
         self.stands_open = true;
         Ok(())
     }

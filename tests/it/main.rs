@@ -11,6 +11,7 @@ mod clock;
 mod coverage;
 mod crash;
 mod damage;
+mod deferred;
 mod dependencies;
 mod disk_changes;
 mod disk_clones;

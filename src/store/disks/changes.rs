@@ -7,8 +7,9 @@ use sqlx::FromRow;
 use super::Disk;
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-use crate::store::filter::{Filter, bind};
+use crate::store::filter::Filter;
 use crate::store::tx::Tx;
+use crate::store::value::bind;
 
 /// The task of ModifyDiskSpec, as DescribeTasks spells it.
 pub const MODIFY_SPEC: &str = "ModifyDiskSpec";
@@ -45,7 +46,7 @@ pub async fn planned_spec(tx: &mut Tx<'_>, task_id: &str) -> Result<Option<Spec>
     let query = sqlx::query_as(
         "SELECT category, performance_level, provisioned_iops FROM disk_spec_changes WHERE task_id = $1",
     );
-    Ok(query.bind(task_id).fetch_optional(tx.conn()).await?)
+    Ok(query.bind(task_id).fetch_optional(tx.conn().await?).await?)
 }
 
 /// The tasks of ModifyDiskSpec that matter for the next one.
@@ -69,7 +70,7 @@ pub async fn spec_tasks(tx: &mut Tx<'_>, disk: &Disk) -> Result<SpecTasks, Fault
              AND (resource_id = $1 OR task_status = 'Processing')",
     );
     let query = query.bind(&disk.disk_id).bind(&disk.account_id).bind(&disk.region_id).bind(MODIFY_SPEC);
-    Ok(query.fetch_one(tx.conn()).await?)
+    Ok(query.fetch_one(tx.conn().await?).await?)
 }
 
 /// What became of a disk, where a later rule asks for it.
@@ -104,7 +105,7 @@ pub async fn histories(tx: &mut Tx<'_>, disk_ids: &[&str]) -> Result<HashMap<Str
     filter.any("disk_id", disk_ids.iter().copied());
     let sql = format!("SELECT * FROM disk_histories WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_as::<_, History>(sqlx::AssertSqlSafe(sql)), filter.values());
-    let rows = query.fetch_all(tx.conn()).await?.into_iter();
+    let rows = query.fetch_all(tx.conn().await?).await?.into_iter();
     Ok(rows.map(|row| (row.disk_id.clone(), row)).collect())
 }
 

@@ -96,7 +96,7 @@ pub async fn has_manual_snapshots(tx: &mut Tx<'_>, found: &Examined, count: i64)
          WHERE source_disk_id = $1 AND snapshot_type = 'user' AND source_snapshot_id = ''",
     )
     .bind(&found.disk.disk_id)
-    .fetch_one(tx.conn())
+    .fetch_one(tx.conn().await?)
     .await?;
     Ok(manual >= count)
 }
@@ -110,8 +110,8 @@ pub const FIND: &str =
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<Examined>, Fault> {
-    let (account_id, region) = (tx.account_id().to_owned(), tx.named_region());
-    Ok(sqlx::query_as(FIND).bind(disk_id).bind(account_id).bind(region).fetch_optional(tx.conn()).await?)
+    let values = [disk_id.into(), tx.account_id().into(), tx.named_region().into()];
+    tx.fetch_optional(FIND, &values).await
 }
 
 /// As [`find`], of whatever account: for the engine, which acts for none.
@@ -119,7 +119,7 @@ pub async fn find(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<Examined>, Fa
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn find_for_engine(tx: &mut Tx<'_>, disk_id: &str) -> Result<Option<Examined>, Fault> {
-    Ok(sqlx::query_as(examine!("disks.disk_id = $1")).bind(disk_id).fetch_optional(tx.conn()).await?)
+    tx.fetch_optional(examine!("disks.disk_id = $1"), &[disk_id.into()]).await
 }
 
 /// The disks that an instance has, the system disk first, then by device.
@@ -133,7 +133,7 @@ pub async fn of_instance(tx: &mut Tx<'_>, instance_id: &str) -> Result<Vec<Exami
              WHERE a.disk_id = disks.disk_id AND a.instance_id = $1), disks.disk_id"
     ))
     .bind(instance_id)
-    .fetch_all(tx.conn())
+    .fetch_all(tx.conn().await?)
     .await?;
     Ok(found)
 }

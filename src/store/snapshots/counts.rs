@@ -1,8 +1,9 @@
 //! The counters of snapshots, one for each combination of what lists filter by; never a look at the snapshots themselves.
 
 use crate::faults::Fault;
-use crate::store::filter::{Filter, bind};
+use crate::store::filter::Filter;
 use crate::store::tx::Tx;
+use crate::store::value::bind;
 
 /// The filters whose totals the counters know.
 #[derive(Clone, Debug, Default)]
@@ -50,5 +51,5 @@ pub async fn count(tx: &mut Tx<'_>, counted: &Counted<'_>) -> Result<i64, Fault>
     counted.narrow(&mut filter);
     let sql = format!("SELECT COALESCE(SUM(snapshot_count), 0) FROM snapshot_counts WHERE {}", filter.conditions());
     let query = bind!(sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)), filter.values());
-    Ok(query.fetch_one(tx.conn()).await?)
+    Ok(query.fetch_one(tx.conn().await?).await?)
 }
