@@ -12,7 +12,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// Requests ready to be sent.
-pub struct Load(Vec<Vec<u8>>);
+pub struct Load {
+    requests: Vec<Vec<u8>>,
+    /// Each connection sends a run of them of its own, as somebody does who walks through pages; else whoever is free
+    /// sends the next one.
+    is_walk: bool,
+}
 
 /// What a load came to.
 pub struct Outcome {
@@ -37,21 +42,24 @@ impl Outcome {
 impl Load {
     /// The same unsigned request many times, for the bare handler.
     pub fn plain(calls: usize) -> Self {
-        Self(vec![http("Action=DescribeSnapshots&SnapshotIds=%5B%22s-1%22%5D"); calls])
+        let request = http("Action=DescribeSnapshots&SnapshotIds=%5B%22s-1%22%5D");
+        Self { requests: vec![request; calls], is_walk: false }
     }
 
     fn signed<'a>(calls: impl Iterator<Item = Vec<(&'a str, String)>>) -> Self {
         let now = Clock::system().wall_now().to_seconds();
-        Self(calls.map(|call| http(&sign(call, &now))).collect())
+        Self { requests: calls.map(|call| http(&sign(call, &now))).collect(), is_walk: false }
     }
 
     /// Sends everything over so many connections; stops after `longest`.
     pub async fn run(self, address: SocketAddr, connections: usize, longest: Duration) -> Outcome {
-        let queue = Arc::new(Mutex::new(VecDeque::from(self.0)));
+        let share = if self.is_walk { self.requests.len().div_ceil(connections) } else { self.requests.len() };
+        let queues: Vec<_> =
+            self.requests.chunks(share).map(|share| Arc::new(Mutex::new(VecDeque::from(share.to_vec())))).collect();
         let started = Instant::now();
         let tasks: Vec<_> = (0..connections)
-            .map(|_| {
-                let queue = Arc::clone(&queue);
+            .map(|i| {
+                let queue = Arc::clone(&queues[i % queues.len()]);
                 tokio::spawn(async move { connection(address, &queue, started + longest).await })
             })
             .collect();
@@ -125,7 +133,10 @@ pub fn reads(calls: usize, snapshots: &[String], disks: &[String]) -> Vec<(&'sta
         ("page of 100", page(100)),
         (
             "walk by PageNumber, 100 a page",
-            describe(&|i| vec![("PageSize", "100".to_owned()), ("PageNumber", (i % walk + 1).to_string())]),
+            Load {
+                is_walk: true,
+                ..describe(&|i| vec![("PageSize", "100".to_owned()), ("PageNumber", (i % walk + 1).to_string())])
+            },
         ),
         (
             "by tag, page of 50",

@@ -247,38 +247,50 @@ impl Walk {
     }
 }
 
-/// Where the next page of each walk begins, so that a walk by page number does not pay an OFFSET for each page.
+/// Where the next pages of walks begin, so that a walk by page number does not pay an OFFSET for each page.
 ///
-/// Only the page right after the one answered last goes on from there, so what it shows is never older than that
-/// answer; every other page number is counted from the start.
+/// Several clients may walk through the same list. A page goes on from where the one before it was last seen to end, so
+/// what it shows is never older than that answer; once, for the next who asks for it may be at another place. A first page
+/// is a new look at the list: what others saw before it is forgotten. Every other page is counted from the start.
 #[derive(Default)]
 pub(crate) struct Walks(Mutex<Remembered>);
 
 #[derive(Default)]
 struct Remembered {
-    places: HashMap<Walk, (i64, Cursor)>,
+    /// The number and the place of pages that may come next, the latest last.
+    places: HashMap<Walk, VecDeque<(i64, Cursor)>>,
     order: VecDeque<Walk>,
 }
 
-/// Walks remembered at once.
-const WALKS: usize = 1_024;
+/// Lists remembered at once, and places in each.
+const WALKS: usize = 256;
+const PLACES: usize = 64;
 
 impl Walks {
     fn continued(&self, walk: Walk, number: i64) -> Option<Cursor> {
-        let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (next, cursor) = remembered.places.get(&walk)?;
-        (*next == number).then(|| cursor.clone())
+        let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = remembered.places.get_mut(&walk)?;
+        let latest = places.iter().rposition(|(next, _)| *next == number)?;
+        places.remove(latest).map(|(_, cursor)| cursor)
     }
 
     fn remember(&self, walk: Walk, next: i64, cursor: Cursor) {
         let mut remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.places.insert(walk, (next, cursor)).is_none() {
-            remembered.order.push_back(walk);
+        let Remembered { places, order } = &mut *remembered;
+        let of_walk = places.entry(walk).or_insert_with(|| {
+            order.push_back(walk);
+            VecDeque::new()
+        });
+        if next == 2 {
+            of_walk.clear();
+        } else if of_walk.len() == PLACES {
+            of_walk.pop_front();
         }
-        if remembered.order.len() > WALKS
-            && let Some(oldest) = remembered.order.pop_front()
+        of_walk.push_back((next, cursor));
+        if order.len() > WALKS
+            && let Some(oldest) = order.pop_front()
         {
-            remembered.places.remove(&oldest);
+            places.remove(&oldest);
         }
     }
 }

@@ -128,3 +128,28 @@ async fn rows_that_come_and_go_meanwhile_are_neither_repeated_nor_skipped() {
     }
     assert_eq!(seen, wanted);
 }
+
+#[tokio::test]
+async fn walks_through_one_list_go_on_side_by_side_and_a_first_page_begins_anew() {
+    let app = TestApp::new().await;
+    let disk = app.attached_disk().await;
+    let mut before = Vec::new();
+    for _ in 0..50 {
+        before.insert(0, app.snapshot(&disk).await);
+        app.advance("1m").await;
+    }
+    let page = async |number: &str| {
+        let body = app.ok(DESCRIBE, &[("PageNumber", number), ("PageSize", "10")]).await;
+        snapshot_ids(&body)
+    };
+    assert_eq!(page("1").await, before[..10]);
+    assert_eq!(page("2").await, before[10..20], "one is to go on with the third page");
+    assert_eq!(page("4").await, before[30..40], "another with the fifth");
+    let newest = app.snapshot(&disk).await;
+    assert_eq!(page("3").await, before[20..30], "where the second page ended");
+    assert_eq!(page("5").await, before[40..], "where the fourth page ended");
+    assert_eq!(page("3").await, before[19..29], "nobody is to go on there any more");
+    assert_eq!(page("4").await, before[29..39]);
+    assert_eq!(page("1").await[0], newest);
+    assert_eq!(page("5").await, before[39..49], "a first page begins anew");
+}
