@@ -1,6 +1,7 @@
-"""Groups, policies, locks, tags, some thousand rows, every refusal, an STS token and HTTPS, by the v1 SDK."""
+"""Groups, policies, locks, tags, some thousand rows, every refusal, STS tokens, places of parameters and HTTPS, by the v1 SDK."""
 
 import json
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,50 @@ def test_sts(daemon):
     assert connect("ststoken")["TotalCount"] == 0
     with pytest.raises(ServerException, match=r"InvalidSecurityToken\.MismatchWithAccessKey"):
         connect("another")
+
+
+# What an encoding may spoil.
+AWKWARD = "a & b=c <d> ~*+ %20 \"e\" 'f' 快照 😀"
+
+
+@pytest.mark.parametrize("token", [None, "ststoken"])
+def test_places(daemon, ecs, token):
+    """A request class puts all into the query, whatever the method; a CommonRequest has a form as well."""
+    (disk,) = ecs.disks(InstanceId=ecs.run_instance())
+    if token:
+        credential = StsTokenCredential("STS.testid", "stssecret", token)
+        ecs.client = AcsClient(region_id="cn-hangzhou", credential=credential)
+        ecs.client.add_endpoint("cn-hangzhou", "Ecs", daemon.endpoint)
+
+    def found(value):
+        """The disk with this tag, by either method and in either format."""
+        for method in ("GET", "POST"):
+            request = ecs.request("DescribeDisks", Tags=[{"Key": "place", "Value": value}])
+            request.set_method(method)
+            answer = json.loads(ecs.client.do_action_with_exception(request))
+            request = ecs.request("DescribeDisks", Tags=[{"Key": "place", "Value": value}])
+            request.set_method(method)
+            request.set_accept_format("XML")
+            xml = ElementTree.fromstring(ecs.client.get_response(request)[2]).find("Disks/Disk")
+            (row,) = answer["Disks"]["Disk"]
+            assert row["Tags"]["Tag"] == [{"TagKey": "place", "TagValue": value}]
+            assert xml.findtext("Tags/Tag/TagValue") == value
+            assert row["DiskId"] == xml.findtext("DiskId") == disk["DiskId"]
+
+    for method in ("GET", "POST"):
+        value = f"{method} {AWKWARD}"
+        request = ecs.request("TagResources", ResourceType="disk", ResourceIds=[disk["DiskId"]])
+        request.set_Tags([{"Key": "place", "Value": value}])
+        request.set_method(method)
+        ecs.client.do_action_with_exception(request)
+        found(value)
+    request = CommonRequest(domain=daemon.endpoint, version="2014-05-26", action_name="TagResources")
+    request.set_method("POST")
+    form = {"ResourceType": "disk", "ResourceId.1": disk["DiskId"], "Tag.1.Key": "place", "Tag.1.Value": AWKWARD}
+    for name, value in form.items():
+        request.add_body_params(name, value)
+    ecs.client.do_action_with_exception(request)
+    found(AWKWARD)
 
 
 # The SDK's own copies of urllib3 and six do what Python warns of.

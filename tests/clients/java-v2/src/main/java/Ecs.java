@@ -143,7 +143,28 @@ final class Ecs {
     Map<?, ?> byName(String action, Map<String, String> parameters) throws Exception {
         Map<String, String> query = new HashMap<>(parameters);
         query.putIfAbsent("RegionId", REGION);
-        Params params = new Params()
+        OpenApiRequest request = new OpenApiRequest().setQuery(query);
+        return (Map<?, ?>) client.callApi(params(action), request, new RuntimeOptions()).get("body");
+    }
+
+    /** Calls an action by this method, with its parameters in the query or in a body of this type. */
+    Map<?, ?> inPlace(String method, String place, String action, Map<String, Object> parameters) throws Exception {
+        Map<String, Object> all = new HashMap<>(parameters);
+        all.put("RegionId", REGION);
+        Params params = params(action).setMethod(method);
+        OpenApiRequest request = new OpenApiRequest();
+        if (place.equals("query")) {
+            request.setQuery(com.aliyun.openapiutil.Client.query(all));
+        } else {
+            params.setReqBodyType(place);
+            request.setBody(all);
+        }
+        return (Map<?, ?>) client.callApi(params, request, new RuntimeOptions()).get("body");
+    }
+
+    /** What the SDK's own calls of an action say of it. */
+    private static Params params(String action) {
+        return new Params()
                 .setAction(action)
                 .setVersion("2014-05-26")
                 .setProtocol("HTTP")
@@ -153,6 +174,5 @@ final class Ecs {
                 .setStyle("RPC")
                 .setReqBodyType("formData")
                 .setBodyType("json");
-        return (Map<?, ?>) client.callApi(params, new OpenApiRequest().setQuery(query), new RuntimeOptions()).get("body");
     }
 }
