@@ -68,7 +68,11 @@ final class Ecs {
     Map<?, ?> byName(String action, Map<String, String> parameters) throws ClientException {
         CommonRequest request = named(action);
         parameters.forEach(request::putQueryParameter);
-        return new Gson().fromJson(client.getCommonResponse(request).getData(), Map.class);
+        Map<?, ?> answer = new Gson().fromJson(client.getCommonResponse(request).getData(), Map.class);
+        // The SDK says nothing of a Code, and its classes take text for numbers; programs that read the map do not.
+        check(!answer.containsKey("Code"), "a Code in a success");
+        check(!(answer.get("TotalCount") instanceof String), "a number as text");
+        return answer;
     }
 
     /** Calls an action with its parameters in a form. */

@@ -16,6 +16,9 @@ public final class Flows {
         void run(Ecs ecs) throws Exception;
     }
 
+    /** How the moment of a creation is written. */
+    private static final String INSTANT = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ";
+
     /** What an encoding may spoil. */
     private static final String AWKWARD = "a & b=c <d> ~*+ %20 \"e\" 'f' 快照 😀";
 
@@ -74,6 +77,7 @@ public final class Flows {
                 List.of(seen.getProgress(), seen.getSnapshotName(), seen.getRetentionDays(), seen.getSourceDiskId()),
                 List.of("100%", "nightly", 7, disk));
         Ecs.same(List.of(seen.getSourceDiskSize(), seen.getUsage()), List.of("40", "none"));
+        Ecs.check(seen.getCreationTime().matches(INSTANT), seen.getCreationTime());
 
         String image = ecs.call(new CreateImageRequest(), r -> {
             r.setImageName("with-data");

@@ -143,8 +143,15 @@ final class Ecs {
     Map<?, ?> byName(String action, Map<String, String> parameters) throws Exception {
         Map<String, String> query = new HashMap<>(parameters);
         query.putIfAbsent("RegionId", REGION);
-        OpenApiRequest request = new OpenApiRequest().setQuery(query);
-        return (Map<?, ?>) client.callApi(params(action), request, new RuntimeOptions()).get("body");
+        return answered(params(action), new OpenApiRequest().setQuery(query));
+    }
+
+    /** The answer, in which the SDK passes over a Code and takes text for numbers; programs that read the map do not. */
+    private Map<?, ?> answered(Params params, OpenApiRequest request) throws Exception {
+        Map<?, ?> answer = (Map<?, ?>) client.callApi(params, request, new RuntimeOptions()).get("body");
+        check(!answer.containsKey("Code"), "a Code in a success");
+        check(!(answer.get("TotalCount") instanceof String), "a number as text");
+        return answer;
     }
 
     /** Calls an action by this method, with its parameters in the query or in a body of this type. */
@@ -159,7 +166,7 @@ final class Ecs {
             params.setReqBodyType(place);
             request.setBody(all);
         }
-        return (Map<?, ?>) client.callApi(params, request, new RuntimeOptions()).get("body");
+        return answered(params, request);
     }
 
     /** What the SDK's own calls of an action say of it. */

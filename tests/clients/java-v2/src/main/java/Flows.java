@@ -14,6 +14,9 @@ public final class Flows {
         void run(Ecs ecs) throws Exception;
     }
 
+    /** How the moment of a creation is written. */
+    private static final String INSTANT = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ";
+
     /** What an encoding may spoil. */
     private static final String AWKWARD = "a & b=c <d> ~*+ %20 \"e\" 'f' 快照 😀";
 
@@ -68,6 +71,7 @@ public final class Flows {
                 List.of(seen.progress, seen.snapshotName, seen.retentionDays, seen.sourceDiskId, seen.usage),
                 List.of("100%", "nightly", 7, disk, "none"));
         Ecs.same(seen.sourceDiskSize, "40");
+        Ecs.check(seen.creationTime.matches(INSTANT), seen.creationTime);
 
         String image = ecs.client.createImage(new CreateImageRequest()
                 .setRegionId(Ecs.REGION)
