@@ -271,7 +271,8 @@ func TestSts(t *testing.T) {
 // awkward has what an encoding may spoil.
 const awkward = `a & b=c <d> ~*+ %20 "e" 'f' 快照 😀`
 
-// A request class puts all into the query, whatever the method; a CommonRequest also has a form. Either may ask for XML.
+// A request class puts all into the query, whatever the method; a CommonRequest also has a form, and sends the region in
+// both. Either may ask for XML.
 func TestPlaces(t *testing.T) {
 	c := shipped(t)
 	disk := c.disksOf(c.run(1, 0))[0].DiskId
@@ -301,7 +302,7 @@ func TestPlaces(t *testing.T) {
 		request.Domain, request.Version, request.ApiName, request.Scheme = endpoint, "2014-05-26", "TagResources", "HTTP"
 		value := who + " form " + awkward
 		request.FormParams = map[string]string{
-			"ResourceType": "disk", "ResourceId.1": disk, "Tag.1.Key": "place", "Tag.1.Value": value,
+			"RegionId": region, "ResourceType": "disk", "ResourceId.1": disk, "Tag.1.Key": "place", "Tag.1.Value": value,
 		}
 		request.Method = "POST"
 		done(client.ProcessCommonRequest(request))
