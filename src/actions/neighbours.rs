@@ -49,7 +49,7 @@ const SERVED: [(&str, &str); 3] =
     [("ecs", "com.aliyuncs.ecs"), ("sts", "com.aliyuncs.sts"), ("location", "com.aliyuncs.location")];
 const TYPES: [&str; 2] = ["openAPI", "innerAPI"];
 
-/// Tells where a service is in a region: here, by the name that the caller knows this daemon by.
+/// Tells where a service is in a region: here, by the name and protocol that it was called by.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeEndpoints {
@@ -59,6 +59,8 @@ pub struct DescribeEndpoints {
     kind: Option<String>,
     #[serde(skip)]
     host: String,
+    #[serde(skip)]
+    is_secure: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,8 +107,9 @@ impl Action for DescribeEndpoints {
         if is_unknown { Err(Fault::invalid("Type")) } else { Ok(()) }
     }
 
-    fn reached_at(&mut self, host: &str) {
+    fn reached_at(&mut self, host: &str, is_secure: bool) {
         host.clone_into(&mut self.host);
+        self.is_secure = is_secure;
     }
 
     /// A service that is not served here has no endpoint: nobody is sent to the real one.
@@ -118,7 +121,7 @@ impl Action for DescribeEndpoints {
             namespace,
             serivce_code: code,
             kind: spelled(self.kind.as_deref(), &TYPES).unwrap_or(TYPES[0]),
-            protocols: Protocols { protocols: ["HTTP"] },
+            protocols: Protocols { protocols: [if self.is_secure { "HTTPS" } else { "HTTP" }] },
         });
         Ok(EndpointList { success: true, endpoints: Endpoints { endpoint: Vec::from_iter(endpoint) } })
     }

@@ -47,8 +47,8 @@ pub trait Action: DeserializeOwned + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Learns the address by which the caller reached the daemon, `host:port`, before anything else.
-    fn reached_at(&mut self, _host: &str) {}
+    /// Learns the address by which the caller reached the daemon, `host:port`, and whether by HTTPS, before anything else.
+    fn reached_at(&mut self, _host: &str, _is_secure: bool) {}
 
     /// The rows that the parameters name and the call must have for itself; taken before `run`, all or none.
     fn row_locks(&self) -> RowLocks {
@@ -80,6 +80,8 @@ pub struct Call {
     pub request_id: String,
     /// Host and port by which the caller reached the daemon, as far as it said.
     pub host: Option<String>,
+    /// Whether it came by the HTTPS listener.
+    pub is_secure: bool,
 }
 
 /// The rendered answer of a call.

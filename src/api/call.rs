@@ -78,9 +78,11 @@ pub async fn write_once<A: Idempotent>(app: Arc<App>, call: Call) -> Result<Vec<
 /// Reads and checks the parameters; finds out for whom and where the call is.
 fn prepare<A: Action>(app: &App, call: &Call) -> Result<(Step<A>, Context), Fault> {
     let mut action: A = params::parse(&call.params).map_err(|error| refusal::<A>(error))?;
-    match &call.host {
-        Some(host) => action.reached_at(host),
-        None => action.reached_at(&app.config.listen.to_string()),
+    if let Some(host) = &call.host {
+        action.reached_at(host, call.is_secure);
+    } else {
+        let listen = app.config.tls.listen.filter(|_| call.is_secure).unwrap_or(app.config.listen);
+        action.reached_at(&listen.to_string(), call.is_secure);
     }
     let region = named_region::<A>(app, &call.params)?;
     let in_older_codes = app.config.fidelity.older_codes;

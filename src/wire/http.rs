@@ -70,6 +70,10 @@ async fn handle(app: Arc<App>, request: Request, mut reply: Reply) -> Response {
     response
 }
 
+/// Marks a request that came by the HTTPS listener.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls;
+
 /// Marks an answer that is not to be sent: the connection is closed instead.
 #[derive(Clone, Copy, Debug)]
 pub struct HangUp;
@@ -82,6 +86,7 @@ async fn serve(
     verdict: &mut Verdict,
 ) -> Result<Vec<u8>, Fault> {
     let (head, body) = request.into_parts();
+    let is_secure = head.extensions.get::<OverTls>().is_some();
     if head.method != Method::GET && head.method != Method::POST {
         return Err(fault("UnsupportedHTTPMethod"));
     }
@@ -103,7 +108,7 @@ async fn serve(
     }
     let request_id = reply.request_id.clone();
     let host = reply.host.as_ref().and_then(|host| host.to_str().ok()).map(str::to_owned);
-    let call = Call { params: received.params, caller, format: reply.format, request_id, host };
+    let call = Call { params: received.params, caller, format: reply.format, request_id, host, is_secure };
     if app.levers.rules.is_empty() {
         return entry.serve(Arc::clone(app), call).await;
     }
@@ -125,7 +130,8 @@ struct Reply {
 impl Reply {
     fn to(request: &Request, request_id: String) -> Self {
         let headers: &HeaderMap = request.headers();
-        let (format, host) = (request::format_of(headers), headers.get(HOST).cloned());
+        let format = request::format_of(request.uri().query().unwrap_or_default(), headers);
+        let host = headers.get(HOST).cloned();
         Self { format, host, request_id, action: String::new() }
     }
 

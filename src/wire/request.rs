@@ -72,10 +72,17 @@ pub(super) fn authorization(headers: &HeaderMap) -> Option<&str> {
     text(headers, AUTHORIZATION.as_str())
 }
 
-/// The form of the answer that the headers ask for; the parameter `Format` overrules it.
+/// The form of the answer as far as it can be told before the parameters are read: `Format` where it stands plainly in
+/// the query, which need not be readable otherwise, else what the headers ask for.
 ///
 /// The vendor's default is XML, but the SDKs that send no `Format` read JSON alone: all of them send `x-acs-` headers.
-pub(super) fn format_of(headers: &HeaderMap) -> Format {
+pub(super) fn format_of(query: &str, headers: &HeaderMap) -> Format {
+    let mut named = query.split('&').filter_map(|pair| pair.split_once('='));
+    let named = named.find(|(name, value)| matches!(*name, "Format" | "format") && !value.is_empty());
+    named.and_then(|(_, value)| Format::parse(value)).unwrap_or_else(|| format_of_headers(headers))
+}
+
+fn format_of_headers(headers: &HeaderMap) -> Format {
     let is_sdk = headers.keys().any(|name| name.as_str().starts_with("x-acs-"));
     let is_v3 = authorization(headers).is_some_and(|value| value.starts_with(signature_v3::FAMILY));
     let wants_json = text(headers, ACCEPT.as_str()).is_some_and(|value| value.contains(JSON));

@@ -21,7 +21,7 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
-use super::http::{self, HangUp};
+use super::http::{self, HangUp, OverTls};
 use crate::App;
 use crate::config::Limits;
 
@@ -129,28 +129,31 @@ async fn open(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let Some(acceptor) = acceptor else {
-        return connection(stream, router, limits, stopped).await;
+        return connection(stream, false, router, limits, stopped).await;
     };
     let greeted = tokio::select! {
         greeted = tokio::time::timeout(Duration::from_millis(limits.head_ms), acceptor.accept(stream)) => greeted,
         () = until_stopped(&mut stopped) => return,
     };
     match greeted {
-        Ok(Ok(stream)) => connection(stream, router, limits, stopped).await,
+        Ok(Ok(stream)) => connection(stream, true, router, limits, stopped).await,
         Ok(Err(error)) => tracing::debug!(%error, "TLS"),
         Err(_) => tracing::debug!("a TLS client did not finish its greeting in time"),
     }
 }
 
-async fn connection<S>(stream: S, router: Router, limits: &Limits, mut stopped: watch::Receiver<bool>)
+async fn connection<S>(stream: S, is_secure: bool, router: Router, limits: &Limits, mut stopped: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut stream = TimeoutWriter::new(stream);
     stream.set_timeout(Some(Duration::from_millis(limits.answer_ms)));
     let called = AtomicBool::new(false);
-    let service = service_fn(|request: hyper::Request<Incoming>| {
+    let service = service_fn(|mut request: hyper::Request<Incoming>| {
         called.store(true, Ordering::Relaxed);
+        if is_secure {
+            request.extensions_mut().insert(OverTls);
+        }
         let router = router.clone();
         async move {
             let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});

@@ -12,10 +12,13 @@ use super::form::{encode, encoded_pairs};
 const SIGNATURE: &str = "Signature";
 
 /// What a client signs: the method and all parameters of query and form body, sorted by name, empty values included.
+///
+/// One that query and form have alike is there once: SDKs sign a map.
 #[must_use]
 pub fn string_to_sign(method: &str, pairs: &[(String, String)]) -> String {
     let mut sorted: Vec<_> = pairs.iter().filter(|(name, _)| name != SIGNATURE).collect();
     sorted.sort_by(|left, right| left.0.cmp(&right.0));
+    sorted.dedup();
     let query = encoded_pairs(sorted);
     let mut text = String::with_capacity(query.len() * 3 / 2);
     text.push_str(method);
@@ -76,6 +79,16 @@ mod tests {
             let signature = &pairs.iter().find(|(name, _)| name == SIGNATURE).unwrap().1;
             assert!(!verify(vector.secret(), &string_to_sign(&vector.method, &pairs), signature), "{}", vector.name);
         }
+    }
+
+    #[test]
+    fn what_is_sent_twice_alike_is_signed_once() {
+        let pairs = |pairs: &[(&str, &str)]| {
+            let owned: Vec<_> = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            string_to_sign("POST", &owned)
+        };
+        assert_eq!(pairs(&[("B", "1"), ("A", "2"), ("B", "1")]), pairs(&[("A", "2"), ("B", "1")]));
+        assert_eq!(pairs(&[("A", "1"), ("A", "2")]), "POST&%2F&A%3D1%26A%3D2");
     }
 
     #[test]

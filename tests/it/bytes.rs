@@ -275,6 +275,47 @@ fn head_and_options_are_refused_and_leave_the_connection_in_step() {
 }
 
 #[test]
+fn a_refusal_before_the_parameters_are_read_has_the_format_that_the_query_asks_for() {
+    let running = started();
+    let large = "a".repeat(100_001);
+    let cases: [(&str, &str, &str, u16); 8] = [
+        ("PUT", "/?{}", "", 403),
+        ("OPTIONS", "/?Action=DescribeDisks&{}&A=1", "", 403),
+        ("POST", "/nowhere?{}", "", 404),
+        ("GET", "/nowhere?A=%zz&{}", "", 404),
+        ("POST", "/?{}&Version=2014-05-26", &large, 413),
+        ("POST", "/?{}&DiskName=%zz", "", 400),
+        ("POST", "/?DiskName=%ff&{}", "", 400),
+        ("POST", "/?{}", "DiskName=%", 400),
+    ];
+    for (method, target, body, status) in cases {
+        for (asked, headers, kind) in [
+            ("Format=JSON", "", JSON),
+            ("Format=json", "", JSON),
+            ("format=JSON", "", JSON),
+            ("Format=XML", "Accept: application/json\r\n", XML),
+            ("Format=&Format=JSON", "", JSON),
+            ("Format=YAML", "", XML),
+            ("Format=YAML", "Accept: application/json\r\n", JSON),
+            ("B=1", "x-acs-version: 2014-05-26\r\n", JSON),
+            ("Formats=JSON&B=Format", "", XML),
+        ] {
+            let text = wire(method, &target.replace("{}", asked), &format!("{FORM}{headers}"), body);
+            let reply = said(&mut running.daemon.connect(), &text);
+            assert_eq!((reply.status, header(&reply, "content-type")), (status, vec![kind]), "{text:.200}");
+        }
+    }
+    // A HEAD tells its kind as well.
+    let mut kept = running.daemon.connect();
+    kept.send(&format!("HEAD /?Format=JSON HTTP/1.1\r\nHost: {HOST}\r\n\r\n")).expect("sent");
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        head += &kept.line();
+    }
+    assert!(head.to_ascii_lowercase().contains(&format!("content-type: {JSON}")), "{head}");
+}
+
+#[test]
 fn a_target_may_be_absolute_and_a_host_anything() {
     let running = started();
     let mut kept = running.daemon.connect();

@@ -1,6 +1,6 @@
 //! Neighbours on the same endpoint: STS tells the account, the location service points back at the daemon.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::answer::text;
 use crate::support::request::{HOST, Request};
@@ -42,6 +42,7 @@ async fn the_location_service_points_at_the_host_that_was_called() {
         assert_eq!(text(&body, "/Endpoints/Endpoint/0/Type"), "openAPI");
         assert_eq!(text(&body, "/Endpoints/Endpoint/0/SerivceCode"), "ecs");
         assert_eq!(body["Success"], true);
+        assert_eq!(body.pointer("/Endpoints/Endpoint/0/Protocols/Protocols"), Some(&json!(["HTTP"])));
     }
     let inner = app.send(endpoints(&[ecs[0], ("ServiceCode", "STS"), ("Type", "innerapi")])).await.accepted();
     assert_eq!(text(&inner, "/Endpoints/Endpoint/0/Type"), "innerAPI");

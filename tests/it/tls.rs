@@ -26,6 +26,10 @@ fn secure(folder: &Path, more: &[(&str, &str)]) -> Daemon {
 /// Calls DescribeRegions over TLS as a client that trusts `roots` and expects a server of this name: the answer, or why
 /// there is none.
 fn call(daemon: &Daemon, roots: &str, name: &str) -> Result<String, String> {
+    send(daemon, roots, name, Request::new("DescribeRegions", &[]))
+}
+
+fn send(daemon: &Daemon, roots: &str, name: &str, request: Request) -> Result<String, String> {
     let mut trusted = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(roots.as_bytes()) {
         trusted.add(root.expect("PEM")).expect("a root");
@@ -41,7 +45,7 @@ fn call(daemon: &Daemon, roots: &str, name: &str) -> Result<String, String> {
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     let mut stream = StreamOwned::new(session, socket);
     let now = Clock::system().wall_now().to_seconds();
-    let (query, _, _) = Request::new("DescribeRegions", &[]).set("Timestamp", &now).parts();
+    let (query, _, _) = request.set("Timestamp", &now).parts();
     let head = format!("POST /?{query} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     let mut answer = String::new();
     std::io::Write::write_all(&mut stream, head.as_bytes()).map_err(|error| error.to_string())?;
@@ -88,6 +92,24 @@ fn a_client_that_trusts_the_ca_is_served_under_each_name_of_the_vendor_and_of_th
     assert!(refused.contains("certificate not valid for name"), "{refused}");
     let mut plain = daemon.connect();
     assert_eq!(plain.call("DescribeRegions", &[]).expect("an answer").status, 200);
+    assert!(daemon.terminate().success());
+}
+
+#[test]
+fn the_location_service_tells_the_protocol_of_the_listener_that_was_called() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let daemon = secure(folder.path(), &[]);
+    let ca = ca(folder.path());
+    let asked = || Request::new("DescribeEndpoints", &[("Id", "cn-hangzhou"), ("ServiceCode", "ecs")]);
+    let asked = || asked().set("Version", "2015-06-12");
+    let answer = send(&daemon, &ca, "localhost", asked()).expect("an answer");
+    assert!(answer.contains(r#""Endpoint":"h""#) && answer.contains(r#"{"Protocols":["HTTPS"]}"#), "{answer}");
+    let now = Clock::system().wall_now().to_seconds();
+    let mut plain = daemon.connect();
+    let (query, _, _) = asked().set("Timestamp", &now).parts();
+    plain.send(&format!("POST /?{query} HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")).expect("sent");
+    let answer = plain.reply().expect("an answer").text;
+    assert!(answer.contains(r#"{"Protocols":["HTTP"]}"#), "{answer}");
     assert!(daemon.terminate().success());
 }
 

@@ -2,13 +2,17 @@
 
 Replays alicloud/table_alicloud_ecs_snapshot.go, table_alicloud_ecs_disk.go, table_alicloud_ecs_image.go and
 table_alicloud_ecs_auto_snapshot_policy.go of turbot/steampipe-plugin-alicloud, in the current releases and in those
-that paged by number. The key's account it asks of another product, STS, which snapshotd has not.
+that paged by number; and getCommonColumns of common_columns.go, which asks STS for the account of the key.
 """
 
-from support.dialects import REGION, instant, tags
+from support.dialects import REGION, Sts, instant, tags
 
 COLUMNS = """SnapshotId SnapshotType SnapshotSN Status CreationTime LastModifiedTime Description Encrypted InstantAccess
     ProductCode Progress RemainTime SourceDiskId SourceDiskSize SourceDiskType Usage""".split()
+
+
+def test_the_column_of_the_account_comes_from_sts(daemon):
+    assert Sts(daemon.endpoint).call("GetCallerIdentity")["AccountId"] == "1000000000000001"
 
 
 def by_token(sdk, action, size=100, **filters):

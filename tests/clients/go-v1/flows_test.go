@@ -268,6 +268,48 @@ func TestSts(t *testing.T) {
 	refused(t, "InvalidSecurityToken.MismatchWithAccessKey", 400, token("another"))
 }
 
+// awkward has what an encoding may spoil.
+const awkward = `a & b=c <d> ~*+ %20 "e" 'f' 快照 😀`
+
+// A request class puts all into the query, whatever the method; a CommonRequest also has a form, and sends the region in
+// both. Either may ask for XML.
+func TestPlaces(t *testing.T) {
+	c := shipped(t)
+	disk := c.disksOf(c.run(1, 0))[0].DiskId
+	temporary := connect(t, credentials.NewStsTokenCredential("STS.testid", "stssecret", "ststoken"))
+	tagged := func(client cloud, method, format, value string) string {
+		request := ecs.CreateDescribeDisksRequest()
+		request.Method, request.AcceptFormat = method, format
+		request.Tag = &[]ecs.DescribeDisksTag{{Key: "place", Value: value}}
+		found := done(client.DescribeDisks(request))
+		same(t, strings.HasPrefix(found.GetHttpContentString(), "<?xml"), format == "XML")
+		same(t, []any{len(found.Disks.Disk), found.Disks.Disk[0].DiskId}, []any{1, disk})
+		return found.Disks.Disk[0].Tags.Tag[0].TagValue
+	}
+	for who, client := range map[string]cloud{"key": c, "token": temporary} {
+		for _, method := range []string{"GET", "POST"} {
+			for _, format := range []string{"JSON", "XML"} {
+				value := strings.Join([]string{who, method, format, awkward}, " ")
+				tagging := ecs.CreateTagResourcesRequest()
+				tagging.Method, tagging.AcceptFormat = method, format
+				tagging.ResourceType, tagging.ResourceId = "disk", &[]string{disk}
+				tagging.Tag = &[]ecs.TagResourcesTag{{Key: "place", Value: value}}
+				done(client.TagResources(tagging))
+				same(t, tagged(client, method, format, value), value)
+			}
+		}
+		request := requests.NewCommonRequest()
+		request.Domain, request.Version, request.ApiName, request.Scheme = endpoint, "2014-05-26", "TagResources", "HTTP"
+		value := who + " form " + awkward
+		request.FormParams = map[string]string{
+			"RegionId": region, "ResourceType": "disk", "ResourceId.1": disk, "Tag.1.Key": "place", "Tag.1.Value": value,
+		}
+		request.Method = "POST"
+		done(client.ProcessCommonRequest(request))
+		same(t, tagged(client, "GET", "JSON", value), value)
+	}
+}
+
 func TestHttps(t *testing.T) {
 	ask := func(roots *x509.CertPool) error {
 		c := shipped(t)

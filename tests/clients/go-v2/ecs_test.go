@@ -195,12 +195,16 @@ func (c cloud) byName(action string, parameters map[string]string) error {
 	for name, value := range parameters {
 		query[name] = s(value)
 	}
-	params := &utils.Params{
+	_, err := c.CallApi(params(action), &utils.OpenApiRequest{Query: query}, &dara.RuntimeOptions{})
+	return err
+}
+
+// params has what the SDK's own calls of an action say of it.
+func params(action string) *utils.Params {
+	return &utils.Params{
 		Action: s(action), Version: s("2014-05-26"), Protocol: s("HTTP"), Pathname: s("/"), Method: s("POST"),
 		AuthType: s("AK"), Style: s("RPC"), ReqBodyType: s("formData"), BodyType: s("json"),
 	}
-	_, err := c.CallApi(params, &utils.OpenApiRequest{Query: query}, &dara.RuntimeOptions{})
-	return err
 }
 
 func same(t *testing.T, seen, wanted any) {

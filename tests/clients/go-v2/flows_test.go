@@ -2,13 +2,16 @@ package flows
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"sort"
 	"strings"
 	"testing"
 
 	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
+	"github.com/alibabacloud-go/darabonba-openapi/v2/utils"
 	ecs "github.com/alibabacloud-go/ecs-20140526/v7/client"
+	"github.com/alibabacloud-go/tea/dara"
 	"github.com/alibabacloud-go/tea/tea"
 )
 
@@ -223,6 +226,47 @@ func TestSts(t *testing.T) {
 	}
 	done(0, token("ststoken"))
 	refused(t, "InvalidSecurityToken.MismatchWithAccessKey", 400, token("another"))
+}
+
+// awkward has what an encoding may spoil.
+const awkward = `a & b=c <d> ~*+ %20 "e" 'f' 快照 😀`
+
+// What this SDK calls v2 is the signature of the old ones.
+func TestPlaces(t *testing.T) {
+	disk := shipped(t).disksOf(shipped(t).run(1, 0))[0].DiskId
+	for _, how := range []struct{ signature, method, place string }{
+		{"", "POST", "query"}, {"", "GET", "query"}, {"", "POST", "formData"}, {"", "POST", "json"},
+		{"v2", "POST", "query"}, {"v2", "GET", "query"}, {"v2", "POST", "formData"},
+	} {
+		for _, token := range []bool{false, true} {
+			c := connect(t, func(config *openapi.Config) {
+				if how.signature != "" {
+					config.SignatureAlgorithm = s(how.signature)
+				}
+				if token {
+					config.AccessKeyId, config.AccessKeySecret = s("STS.testid"), s("stssecret")
+					config.SecurityToken = s("ststoken")
+				}
+			})
+			call := func(action string, parameters map[string]any) map[string]any {
+				called, request := params(action), &utils.OpenApiRequest{}
+				called.Method, parameters["RegionId"] = s(how.method), *region
+				if how.place == "query" {
+					request.Query = utils.Query(parameters)
+				} else {
+					called.ReqBodyType, request.Body = s(how.place), parameters
+				}
+				return done(c.CallApi(called, request, &dara.RuntimeOptions{}))["body"].(map[string]any)
+			}
+			value := fmt.Sprint(how, token, " ", awkward)
+			tags := func() []any { return []any{map[string]any{"Key": "place", "Value": value}} }
+			call("TagResources", map[string]any{"ResourceType": "disk", "ResourceId": []any{*disk}, "Tag": tags()})
+			found := call("DescribeDisks", map[string]any{"Tag": tags()})["Disks"].(map[string]any)["Disk"].([]any)
+			same(t, len(found), 1)
+			kept := found[0].(map[string]any)["Tags"].(map[string]any)["Tag"].([]any)[0].(map[string]any)
+			same(t, []any{found[0].(map[string]any)["DiskId"], kept["TagValue"]}, []any{*disk, value})
+		}
+	}
 }
 
 func TestHttps(t *testing.T) {

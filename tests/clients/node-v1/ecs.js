@@ -20,8 +20,8 @@ class Ecs {
   }
 
   // The parsed answer; lists such as Tag: [{ Key, Value }] become Tag.1.Key and so on.
-  async call(action, parameters = {}) {
-    const options = { method: 'POST', timeout: 30000, ...(this.agent && { agent: this.agent }) };
+  async call(action, parameters = {}, more = {}) {
+    const options = { method: 'POST', timeout: 30000, ...(this.agent && { agent: this.agent }), ...more };
     const answer = await this.client.request(action, { RegionId: REGION, ...parameters }, options);
     assert.match(answer.RequestId, REQUEST_ID);
     // The SDK itself takes a few values of Code for success.

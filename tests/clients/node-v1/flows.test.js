@@ -9,6 +9,8 @@ const { test } = require('node:test');
 const { Ecs, until } = require('./ecs');
 
 const REFUSALS = JSON.parse(fs.readFileSync(path.join(__dirname, '../support/refusals.json')));
+// What an encoding may spoil.
+const AWKWARD = 'a & b=c <d> ~*+ %20 "e" \'f\' 快照 😀';
 const ecs = new Ecs();
 
 test('lifecycle', async () => {
@@ -179,6 +181,22 @@ test('sts', async () => {
   await new Ecs(temporary).refused('MissingSecurityToken', 'DescribeSnapshots');
   const another = new Ecs({ ...temporary, token: 'another' });
   await another.refused('InvalidSecurityToken.MismatchWithAccessKey', 'DescribeSnapshots');
+});
+
+test('places', async () => {
+  const [InstanceId] = await ecs.runInstances();
+  const [{ DiskId }] = await ecs.disks({ InstanceId });
+  const temporary = new Ecs({ key: 'STS.testid', secret: 'stssecret', token: 'ststoken' });
+  // A POST has all of it in a form, a GET in the query; names may be left as they are written.
+  for (const options of [{ method: 'GET' }, { method: 'POST' }, { method: 'GET', formatParams: false, formatAction: false }]) {
+    for (const client of [ecs, temporary]) {
+      const value = `${JSON.stringify(options)} ${client === ecs} ${AWKWARD}`;
+      const what = { ResourceType: 'disk', ResourceId: [DiskId], Tag: [{ Key: 'place', Value: value }] };
+      await client.call('TagResources', what, options);
+      const { Disks } = await client.call('DescribeDisks', { Tag: [{ Key: 'place', Value: value }] }, options);
+      assert.deepEqual(Disks.Disk.map((each) => [each.DiskId, each.Tags.Tag[0].TagValue]), [[DiskId, value]]);
+    }
+  }
 });
 
 test('https', async () => {

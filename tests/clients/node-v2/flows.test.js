@@ -5,11 +5,13 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { $OpenApiUtil } = require('@alicloud/openapi-core');
+const { $OpenApiUtil, OpenApiUtil } = require('@alicloud/openapi-core');
 const { RuntimeOptions } = require('@darabonba/typescript');
 const ecs = require('./ecs');
 
 const { call, models, refused } = ecs;
+// What an encoding may spoil.
+const AWKWARD = 'a & b=c <d> ~*+ %20 "e" \'f\' 快照 😀';
 const REFUSALS = JSON.parse(fs.readFileSync(path.join(__dirname, '../support/refusals.json')));
 
 test('lifecycle', async () => {
@@ -169,12 +171,13 @@ test('paging', async () => {
   assert.deepEqual(byToken, byNumber);
 });
 
-// A call by its name alone, for parameters that the request classes would not take.
-function callByName(action, parameters) {
+// A call by its name alone: with parameters that the request classes would not take, or in another place than theirs.
+function callByName(action, parameters, { client = ecs.client, place = 'query', reqBodyType = 'formData', ...more } = {}) {
   const how = { version: '2014-05-26', protocol: 'HTTP', pathname: '/', method: 'POST', authType: 'AK', style: 'RPC' };
-  const types = { reqBodyType: 'formData', bodyType: 'json' };
-  const request = new $OpenApiUtil.OpenApiRequest({ query: { RegionId: ecs.REGION, ...parameters } });
-  return ecs.client.callApi(new $OpenApiUtil.Params({ action, ...how, ...types }), request, new RuntimeOptions({}));
+  const params = new $OpenApiUtil.Params({ action, ...how, reqBodyType, bodyType: 'json', ...more });
+  const all = { RegionId: ecs.REGION, ...parameters };
+  const request = new $OpenApiUtil.OpenApiRequest({ [place]: place === 'query' ? OpenApiUtil.query(all) : all });
+  return client.callApi(params, request, new RuntimeOptions({}));
 }
 
 test('errors', async () => {
@@ -192,6 +195,30 @@ test('sts', async () => {
   await call('DescribeSnapshots', {}, ecs.connect({ ...temporary, securityToken: 'ststoken' }));
   const asking = call('DescribeSnapshots', {}, ecs.connect({ ...temporary, securityToken: 'another' }));
   await refused('InvalidSecurityToken.MismatchWithAccessKey', 400, asking);
+});
+
+test('places', async () => {
+  const [instanceId] = await ecs.runInstances();
+  const [{ diskId }] = await ecs.disks({ instanceId });
+  const temporary = { accessKeyId: 'STS.testid', accessKeySecret: 'stssecret', securityToken: 'ststoken' };
+  const form = { place: 'body' };
+  const json = { place: 'body', reqBodyType: 'json' };
+  for (const key of [{}, temporary]) {
+    const acs3 = ecs.connect(key);
+    // What this SDK calls v2 is the signature of the old ones.
+    const rpc = ecs.connect({ ...key, signatureAlgorithm: 'v2' });
+    for (const how of [
+      { client: acs3 }, { client: acs3, method: 'GET' }, { client: acs3, ...form }, { client: acs3, ...json },
+      { client: rpc }, { client: rpc, method: 'GET' }, { client: rpc, ...form },
+    ]) {
+      const { client, ...told } = how;
+      const Value = `${client === rpc} ${Object.keys(key)} ${JSON.stringify(told)} ${AWKWARD}`;
+      const what = { ResourceType: 'disk', ResourceId: [diskId], Tag: [{ Key: 'place', Value }] };
+      await callByName('TagResources', what, how);
+      const { body } = await callByName('DescribeDisks', { Tag: [{ Key: 'place', Value }] }, how);
+      assert.deepEqual(body.Disks.Disk.map((each) => [each.DiskId, each.Tags.Tag[0].TagValue]), [[diskId, Value]]);
+    }
+  }
 });
 
 test('https', async () => {

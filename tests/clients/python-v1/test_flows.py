@@ -1,15 +1,15 @@
-"""Groups, policies, locks, tags, some thousand rows, every refusal, an STS token and HTTPS, by the v1 SDK."""
+"""Groups, policies, locks, tags, some thousand rows, every refusal, STS tokens, places of parameters and HTTPS, by the v1 SDK."""
 
 import json
-import ssl
-import urllib.request
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
-from aliyunsdkcore.acs_exception.exceptions import ServerException
+from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
 from aliyunsdkcore.auth.credentials import StsTokenCredential
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.request import CommonRequest
+from aliyunsdkecs.request.v20140526.DescribeSnapshotsRequest import DescribeSnapshotsRequest
 
 from support.daemon import wait_until
 
@@ -132,11 +132,62 @@ def test_sts(daemon):
         connect("another")
 
 
-def test_https(daemon):
-    """The SDK takes CAs from its own bundle alone; the standard library shows that the chain is one."""
-    url = f"https://{daemon.tls_endpoint}/healthz"
-    trusting = ssl.create_default_context(cafile=daemon.ca)
-    with urllib.request.urlopen(url, context=trusting) as answer:
-        assert (answer.status, answer.read()) == (200, b"ok")
-    with pytest.raises(urllib.error.URLError, match="CERTIFICATE_VERIFY_FAILED"):
-        urllib.request.urlopen(url, context=ssl.create_default_context())
+# What an encoding may spoil.
+AWKWARD = "a & b=c <d> ~*+ %20 \"e\" 'f' 快照 😀"
+
+
+@pytest.mark.parametrize("token", [None, "ststoken"])
+def test_places(daemon, ecs, token):
+    """A request class puts all into the query, whatever the method; a CommonRequest has a form as well."""
+    (disk,) = ecs.disks(InstanceId=ecs.run_instance())
+    if token:
+        credential = StsTokenCredential("STS.testid", "stssecret", token)
+        ecs.client = AcsClient(region_id="cn-hangzhou", credential=credential)
+        ecs.client.add_endpoint("cn-hangzhou", "Ecs", daemon.endpoint)
+
+    def found(value):
+        """The disk with this tag, by either method and in either format."""
+        for method in ("GET", "POST"):
+            request = ecs.request("DescribeDisks", Tags=[{"Key": "place", "Value": value}])
+            request.set_method(method)
+            answer = json.loads(ecs.client.do_action_with_exception(request))
+            request = ecs.request("DescribeDisks", Tags=[{"Key": "place", "Value": value}])
+            request.set_method(method)
+            request.set_accept_format("XML")
+            xml = ElementTree.fromstring(ecs.client.get_response(request)[2]).find("Disks/Disk")
+            (row,) = answer["Disks"]["Disk"]
+            assert row["Tags"]["Tag"] == [{"TagKey": "place", "TagValue": value}]
+            assert xml.findtext("Tags/Tag/TagValue") == value
+            assert row["DiskId"] == xml.findtext("DiskId") == disk["DiskId"]
+
+    for method in ("GET", "POST"):
+        value = f"{method} {AWKWARD}"
+        request = ecs.request("TagResources", ResourceType="disk", ResourceIds=[disk["DiskId"]])
+        request.set_Tags([{"Key": "place", "Value": value}])
+        request.set_method(method)
+        ecs.client.do_action_with_exception(request)
+        found(value)
+    request = CommonRequest(domain=daemon.endpoint, version="2014-05-26", action_name="TagResources")
+    request.set_method("POST")
+    form = {"ResourceType": "disk", "ResourceId.1": disk["DiskId"], "Tag.1.Key": "place", "Tag.1.Value": AWKWARD}
+    for name, value in form.items():
+        request.add_body_params(name, value)
+    ecs.client.do_action_with_exception(request)
+    found(AWKWARD)
+
+
+# The SDK's own copies of urllib3 and six do what Python warns of.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_https(daemon, monkeypatch):
+    def ask(**trust):
+        client = AcsClient("testid", "testsecret", "cn-hangzhou", auto_retry=False, **trust)
+        client.add_endpoint("cn-hangzhou", "Ecs", daemon.tls_endpoint)
+        request = DescribeSnapshotsRequest()
+        request.set_protocol_type("https")
+        return json.loads(client.do_action_with_exception(request))["TotalCount"]
+
+    with pytest.raises(ClientException, match="(?i)certificate.verify.failed"):
+        ask()
+    assert ask(verify=str(daemon.ca)) == 0
+    monkeypatch.setenv("ALIBABA_CLOUD_CA_BUNDLE", str(daemon.ca))
+    assert ask() == 0

@@ -1,4 +1,4 @@
-"""Groups, policies, locks, tags, some thousand rows, every refusal, an STS token and HTTPS, by the v2 SDK."""
+"""Groups, policies, locks, tags, some thousand rows, every refusal, STS tokens, places of parameters and HTTPS, by the v2 SDK."""
 
 import asyncio
 import json
@@ -9,6 +9,7 @@ from alibabacloud_ecs20140526 import models
 from alibabacloud_ecs20140526.client import Client
 from alibabacloud_tea_openapi.exceptions import ClientException
 from alibabacloud_tea_openapi.models import Config, OpenApiRequest, Params
+from alibabacloud_tea_openapi.utils import Utils
 from darabonba.runtime import RuntimeOptions
 
 from support.daemon import wait_until
@@ -123,22 +124,19 @@ def test_paging(ecs):
     assert by_token == by_number
 
 
+def by_name(client, action, parameters, place="query", **more):
+    """Calls an action with parameters that its request class would not take, or in another place than it has."""
+    params = {"version": "2014-05-26", "protocol": "HTTP", "pathname": "/", "method": "POST", "auth_type": "AK"}
+    params |= {"action": action, "style": "RPC", "req_body_type": "formData", "body_type": "json"} | more
+    parameters = {"RegionId": REGION} | parameters
+    request = OpenApiRequest(**{place: Utils.query(parameters) if place == "query" else parameters})
+    return client.call_api(Params(**params), request, RuntimeOptions())["body"]
+
+
 def test_errors(ecs):
     for each in REFUSALS:
-        params = Params(
-            action=each["action"],
-            version="2014-05-26",
-            protocol="HTTP",
-            pathname="/",
-            method="POST",
-            auth_type="AK",
-            style="RPC",
-            req_body_type="formData",
-            body_type="json",
-        )
-        query = {"RegionId": REGION} | each["parameters"]
         with ecs.refused(each["code"], each["status"], each["message"]):
-            ecs.call_api(params, OpenApiRequest(query=query), RuntimeOptions())
+            by_name(ecs, each["action"], each["parameters"])
 
 
 def connected(daemon, **changes):
@@ -154,6 +152,31 @@ def test_sts(daemon):
     with pytest.raises(ClientException) as caught:
         connected(daemon, security_token="another", **temporary).describe_snapshots(request)
     assert caught.value.code == "InvalidSecurityToken.MismatchWithAccessKey"
+
+
+# What an encoding may spoil.
+AWKWARD = "a & b=c <d> ~*+ %20 \"e\" 'f' 快照 😀"
+FORM = {"place": "body"}
+JSON = {"place": "body", "req_body_type": "json"}
+
+
+def test_places(daemon, ecs):
+    (disk,) = ecs.disks(instance_id=ecs.run_instance())
+    temporary = {"access_key_id": "STS.testid", "access_key_secret": "stssecret", "security_token": "ststoken"}
+    # What this SDK calls v2 is the signature of the old ones.
+    for algorithm, places in (
+        ({}, [{}, {"method": "GET"}, FORM, JSON]),
+        ({"signature_algorithm": "v2"}, [{}, {"method": "GET"}, FORM]),
+    ):
+        for key in ({}, temporary):
+            client = connected(daemon, **algorithm, **key)
+            for place in places:
+                tag = {"Key": "place", "Value": f"{algorithm} {len(key)} {place} {AWKWARD}"}
+                what = {"ResourceType": "disk", "ResourceId": [disk.disk_id], "Tag": [tag]}
+                by_name(client, "TagResources", what, **place)
+                (found,) = by_name(client, "DescribeDisks", {"Tag": [tag]}, **place)["Disks"]["Disk"]
+                assert found["DiskId"] == disk.disk_id
+                assert found["Tags"]["Tag"] == [{"TagKey": "place", "TagValue": tag["Value"]}]
 
 
 def test_https(daemon):

@@ -78,6 +78,9 @@ def now():
 class Wire:
     """One call at a time, over a kept connection."""
 
+    # The Go clients take these for a failure, whatever the status.
+    failures = ("Code", "Success", "Message")
+
     def __init__(self, endpoint):
         self.endpoint = endpoint
         self.connection = http.client.HTTPConnection(endpoint)
@@ -90,8 +93,7 @@ class Wire:
         assert answer.headers["Content-Type"] == "application/json;charset=utf-8"
         if answer.status != 200:
             raise Refused(answer.status, body)
-        # The Go clients take these for a failure, whatever the status.
-        assert body.keys().isdisjoint(("Code", "Success", "Message")), body
+        assert body.keys().isdisjoint(self.failures), body
         assert body["RequestId"]
         return body
 
@@ -158,16 +160,33 @@ class Tea(Wire):
 class Sdk(Wire):
     """alibaba-cloud-sdk-go: everything in the query of a POST whose form is empty."""
 
-    def __init__(self, endpoint, region=REGION):
+    def __init__(self, endpoint, region=REGION, version=VERSION, host=None):
         super().__init__(endpoint)
-        self.region = region
+        self.region, self.version = region, version
+        self.host = {"Host": host} if host else {}
 
     def call(self, action, parameters=None):
-        common = {"Action": action, "Format": "JSON", "Version": VERSION, "Timestamp": now(), "AccessKeyId": KEY}
+        common = {"Action": action, "Format": "JSON", "Version": self.version, "Timestamp": now(), "AccessKeyId": KEY}
         common |= {"SignatureNonce": uuid.uuid4().hex, "SignatureMethod": "HMAC-SHA1", "SignatureVersion": "1.0"}
         common |= {"SignatureType": "", "RegionId": self.region} | flat(parameters)
         headers = {"Content-Type": FORM, "x-sdk-client": "golang/1.0.0", "x-sdk-invoke-type": "normal"}
-        return self.send("POST", text(v1("POST", common)), "", headers)
+        return self.send("POST", text(v1("POST", common)), "", headers | self.host)
+
+
+class Sts(Sdk):
+    """The STS product of that SDK, by the name that the cloud has for it unless told otherwise."""
+
+    def __init__(self, endpoint, host="sts.aliyuncs.com"):
+        super().__init__(endpoint, version="2015-04-01", host=host)
+
+
+class Location(Sdk):
+    """Its location service, whose answers say Success and are taken as they are."""
+
+    failures = ("Code", "Message")
+
+    def __init__(self, endpoint, host="location-readonly.aliyuncs.com"):
+        super().__init__(endpoint, version="2015-06-12", host=host)
 
 
 class Acs3(Wire):

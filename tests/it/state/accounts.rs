@@ -130,6 +130,7 @@ async fn a_call_that_was_let_in_before_its_account_was_dropped_makes_nothing() {
             format: Format::Json,
             request_id: "request".to_owned(),
             host: None,
+            is_secure: false,
         };
         let refusal = entry.serve(Arc::clone(app.app()), call).await.expect_err("a refusal");
         assert_eq!(refusal.code(), "InvalidAccessKeyId.NotFound", "{action}");

@@ -66,14 +66,30 @@ final class Ecs {
 
     /** Calls an action that the SDK has no class for, or with parameters that it would not take. */
     Map<?, ?> byName(String action, Map<String, String> parameters) throws ClientException {
+        CommonRequest request = named(action);
+        parameters.forEach(request::putQueryParameter);
+        Map<?, ?> answer = new Gson().fromJson(client.getCommonResponse(request).getData(), Map.class);
+        // The SDK says nothing of a Code, and its classes take text for numbers; programs that read the map do not.
+        check(!answer.containsKey("Code"), "a Code in a success");
+        check(!(answer.get("TotalCount") instanceof String), "a number as text");
+        return answer;
+    }
+
+    /** Calls an action with its parameters in a form. */
+    void inForm(String action, Map<String, String> parameters) throws ClientException {
+        CommonRequest request = named(action);
+        parameters.forEach(request::putBodyParameter);
+        client.getCommonResponse(request);
+    }
+
+    private CommonRequest named(String action) {
         CommonRequest request = new CommonRequest();
         request.setSysDomain(endpoint);
         request.setSysMethod(MethodType.POST);
         request.setSysVersion("2014-05-26");
         request.setSysAction(action);
         request.putQueryParameter("RegionId", REGION);
-        parameters.forEach(request::putQueryParameter);
-        return new Gson().fromJson(client.getCommonResponse(request).getData(), Map.class);
+        return request;
     }
 
     /** Expects that the call is refused so, with a RequestId; the SDK does not tell the status. */

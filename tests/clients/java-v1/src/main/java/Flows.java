@@ -1,4 +1,6 @@
 import com.aliyuncs.ecs.model.v20140526.*;
+import com.aliyuncs.http.FormatType;
+import com.aliyuncs.http.MethodType;
 import com.aliyuncs.http.ProtocolType;
 import com.google.gson.Gson;
 import java.nio.file.Files;
@@ -13,6 +15,12 @@ public final class Flows {
     private interface Flow {
         void run(Ecs ecs) throws Exception;
     }
+
+    /** How the moment of a creation is written. */
+    private static final String INSTANT = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ";
+
+    /** What an encoding may spoil. */
+    private static final String AWKWARD = "a & b=c <d> ~*+ %20 \"e\" 'f' 快照 😀";
 
     /** A line of refusals.json. */
     private static final class Refusal {
@@ -33,6 +41,7 @@ public final class Flows {
         flows.put("paging", Flows::paging);
         flows.put("errors", Flows::errors);
         flows.put("sts", Flows::sts);
+        flows.put("places", Flows::places);
         flows.put("https", Flows::https);
         for (Map.Entry<String, Flow> flow : flows.entrySet()) {
             try {
@@ -68,6 +77,7 @@ public final class Flows {
                 List.of(seen.getProgress(), seen.getSnapshotName(), seen.getRetentionDays(), seen.getSourceDiskId()),
                 List.of("100%", "nightly", 7, disk));
         Ecs.same(List.of(seen.getSourceDiskSize(), seen.getUsage()), List.of("40", "none"));
+        Ecs.check(seen.getCreationTime().matches(INSTANT), seen.getCreationTime());
 
         String image = ecs.call(new CreateImageRequest(), r -> {
             r.setImageName("with-data");
@@ -272,6 +282,49 @@ public final class Flows {
         Ecs another = new Ecs(Ecs.profile("STS.testid", "stssecret", "another"));
         Ecs.refused(
                 "InvalidSecurityToken.MismatchWithAccessKey", () -> another.byName("DescribeSnapshots", Map.of()));
+    }
+
+    /** A request class puts all into the query, whatever the method; a CommonRequest has a form as well. */
+    private static void places(Ecs ecs) throws Exception {
+        String disk = ecs.disksOf(ecs.run(1, 0)).get(0).getDiskId();
+        Ecs temporary = new Ecs(Ecs.profile("STS.testid", "stssecret", "ststoken"));
+        for (Ecs client : List.of(ecs, temporary)) {
+            for (MethodType method : List.of(MethodType.GET, MethodType.POST)) {
+                for (FormatType format : List.of(FormatType.JSON, FormatType.XML)) {
+                    String value = method + " " + format + " " + (client == ecs) + " " + AWKWARD;
+                    var tag = new TagResourcesRequest.Tag();
+                    tag.setKey("place");
+                    tag.setValue(value);
+                    client.call(new TagResourcesRequest(), r -> {
+                        r.setSysMethod(method);
+                        r.setSysAcceptFormat(format);
+                        r.setResourceType("disk");
+                        r.setResourceIds(List.of(disk));
+                        r.setTags(List.of(tag));
+                    });
+                    checkPlace(client, method, format, disk, value);
+                }
+            }
+            String value = "form " + (client == ecs) + " " + AWKWARD;
+            client.inForm("TagResources", Map.of(
+                    "ResourceType", "disk", "ResourceId.1", disk, "Tag.1.Key", "place", "Tag.1.Value", value));
+            checkPlace(client, MethodType.POST, FormatType.JSON, disk, value);
+        }
+    }
+
+    /** Expects that the disk is found by this value of its tag, and has it. */
+    private static void checkPlace(Ecs client, MethodType method, FormatType format, String disk, String value)
+            throws Exception {
+        var filter = new DescribeDisksRequest.Tag();
+        filter.setKey("place");
+        filter.setValue(value);
+        var found = client.call(new DescribeDisksRequest(), r -> {
+            r.setSysMethod(method);
+            r.setSysAcceptFormat(format);
+            r.setTags(List.of(filter));
+        }).getDisks();
+        Ecs.same(found.stream().map(each -> each.getDiskId()).toList(), List.of(disk));
+        Ecs.same(found.get(0).getTags().get(0).getTagValue(), value);
     }
 
     private static void https(Ecs ecs) throws Exception {

@@ -14,6 +14,12 @@ public final class Flows {
         void run(Ecs ecs) throws Exception;
     }
 
+    /** How the moment of a creation is written. */
+    private static final String INSTANT = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\dZ";
+
+    /** What an encoding may spoil. */
+    private static final String AWKWARD = "a & b=c <d> ~*+ %20 \"e\" 'f' 快照 😀";
+
     /** A line of refusals.json. */
     private static final class Refusal {
         String action;
@@ -34,6 +40,7 @@ public final class Flows {
         flows.put("paging", Flows::paging);
         flows.put("errors", Flows::errors);
         flows.put("sts", Flows::sts);
+        flows.put("places", Flows::places);
         flows.put("https", Flows::https);
         for (Map.Entry<String, Flow> flow : flows.entrySet()) {
             try {
@@ -64,6 +71,7 @@ public final class Flows {
                 List.of(seen.progress, seen.snapshotName, seen.retentionDays, seen.sourceDiskId, seen.usage),
                 List.of("100%", "nightly", 7, disk, "none"));
         Ecs.same(seen.sourceDiskSize, "40");
+        Ecs.check(seen.creationTime.matches(INSTANT), seen.creationTime);
 
         String image = ecs.client.createImage(new CreateImageRequest()
                 .setRegionId(Ecs.REGION)
@@ -251,6 +259,36 @@ public final class Flows {
         Ecs another = new Ecs(temporary.setSecurityToken("another"));
         Ecs.refused(
                 "InvalidSecurityToken.MismatchWithAccessKey", 400, () -> another.byName("DescribeSnapshots", Map.of()));
+    }
+
+    /** Where parameters may be; what this SDK calls v2 is the signature of the old ones. */
+    private static void places(Ecs ecs) throws Exception {
+        String disk = ecs.disksOf(ecs.run(1, 0)).get(0).diskId;
+        for (boolean isTemporary : List.of(false, true)) {
+            for (String[] how : new String[][] {
+                {"", "POST", "query"}, {"", "GET", "query"}, {"", "POST", "formData"}, {"", "POST", "json"},
+                {"v2", "POST", "query"}, {"v2", "GET", "query"}, {"v2", "POST", "formData"},
+            }) {
+                Config config = Ecs.config();
+                if (!how[0].isEmpty()) {
+                    config.setSignatureAlgorithm(how[0]);
+                }
+                if (isTemporary) {
+                    config.setAccessKeyId("STS.testid").setAccessKeySecret("stssecret").setSecurityToken("ststoken");
+                }
+                Ecs client = new Ecs(config);
+                String value = isTemporary + " " + String.join(" ", how) + " " + AWKWARD;
+                List<Map<String, String>> tags = List.of(Map.of("Key", "place", "Value", value));
+                Map<String, Object> what = Map.of("ResourceType", "disk", "ResourceId", List.of(disk), "Tag", tags);
+                client.inPlace(how[1], how[2], "TagResources", what);
+                Map<?, ?> answer = client.inPlace(how[1], how[2], "DescribeDisks", Map.of("Tag", tags));
+                List<?> disks = (List<?>) ((Map<?, ?>) answer.get("Disks")).get("Disk");
+                Map<?, ?> found = (Map<?, ?>) disks.get(0);
+                Ecs.same(List.of(disks.size(), found.get("DiskId")), List.of(1, disk));
+                List<?> kept = (List<?>) ((Map<?, ?>) found.get("Tags")).get("Tag");
+                Ecs.same(kept, List.of(Map.of("TagKey", "place", "TagValue", value)));
+            }
+        }
     }
 
     private static void https(Ecs ecs) throws Exception {
