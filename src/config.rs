@@ -183,6 +183,8 @@ pub struct Lifecycle {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quotas {
+    /// Of an account in a region; 0 for any number.
+    pub snapshots: i64,
     pub snapshots_per_disk: i64,
     pub auto_snapshots_per_disk: i64,
     pub concurrent_snapshots: i64,
@@ -194,6 +196,7 @@ pub struct Quotas {
     pub accounts_per_image: i64,
     pub shared_images: i64,
     pub disks_per_instance: i64,
+    pub detaching_disks: i64,
     pub modifying_disks: i64,
     pub tags: i64,
     pub policies: i64,
@@ -319,6 +322,7 @@ impl Config {
             ("quotas.accounts_per_image", quotas.accounts_per_image),
             ("quotas.shared_images", quotas.shared_images),
             ("quotas.disks_per_instance", quotas.disks_per_instance),
+            ("quotas.detaching_disks", quotas.detaching_disks),
             ("quotas.modifying_disks", quotas.modifying_disks),
             ("quotas.tags", quotas.tags),
             ("quotas.policies", quotas.policies),
@@ -327,6 +331,9 @@ impl Config {
         ];
         if let Some((key, _)) = counts.into_iter().find(|(_, value)| *value < 1) {
             return refuse(key, "a whole number above 0");
+        }
+        if quotas.snapshots < 0 {
+            return refuse("quotas.snapshots", "0 or more");
         }
         if regions::find(&self.fidelity.default_region).is_none() {
             return refuse("fidelity.default_region", &format!("one of {}", regions::names().join(", ")));

@@ -67,15 +67,14 @@ impl Fault {
         self
     }
 
-    /// The same refusal as the table of `action` spells it, where that has a row for an older spelling alone.
+    /// The same refusal as the table of `action` spells it, where that has a row for another spelling alone.
     #[must_use]
     pub fn as_spelled_by(mut self, action: &str) -> Self {
-        let other = SPELLINGS.iter().find(|(common, _)| *common == self.code);
-        if let Some((common, older)) = other
-            && !is_documented(action, common)
-            && is_documented(action, older)
-        {
-            self.code = Cow::Borrowed(older);
+        let is_its_own = |(common, other): &&(&str, &str)| {
+            *common == self.code && !is_documented(action, common) && is_documented(action, other)
+        };
+        if let Some((_, other)) = SPELLINGS.iter().find(is_its_own) {
+            self.code = Cow::Borrowed(other);
         }
         self
     }
@@ -154,8 +153,10 @@ pub fn statuses(action: &str, code: &str) -> Vec<u16> {
     rows.flatten().map(|row| row.status).collect()
 }
 
-/// Codes of what happens around every action, with the spelling that the tables of some actions have instead.
-const SPELLINGS: [(&str, &str); 5] = [
+/// Codes of what happens around every action and of keys, with the spelling that the tables of some actions have instead.
+const SPELLINGS: [(&str, &str); 7] = [
+    ("InvalidParameter.KMSKeyId.NotFound", "InvalidKMSKeyId.NotFound"),
+    ("InvalidParameter.KMSKeyId.NotFound", "InvalidOperation.KMSKeyIdNotFound"),
     ("InvalidAccessKeyId.NotFound", "InvalidAliUid.IsNull"),
     ("IdempotentParameterMismatch", "IdempotenceParamNotMatch"),
     ("IdempotentProcessing", "LastTokenProcessing"),

@@ -282,6 +282,7 @@ impl Action for DetachDisk {
         if is_of_image && images::find(tx, &found.disk.image_id).await?.is_none() {
             return Err(fault("InvalidDiskId.OperationNotSupported"));
         }
+        check_detaching(tx, &self.instance_id).await?;
         // Effect
         let mut disk = found.disk;
         if disk.is_system() {
@@ -302,4 +303,12 @@ impl Action for DetachDisk {
         timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await?;
         Ok(Empty {})
     }
+}
+
+/// Not too many disks are on their way from the instance.
+async fn check_detaching(tx: &mut Tx<'_>, instance_id: &str) -> Result<(), Fault> {
+    let attached = disks::of_instance(tx, instance_id).await?;
+    let detaching = attached.iter().filter(|found| found.disk.status == "Detaching").count();
+    let is_full = i64::try_from(detaching).unwrap_or(i64::MAX) >= tx.config().quotas.detaching_disks;
+    if is_full { Err(fault("DisksDetachingOnEcsExceeded")) } else { Ok(()) }
 }

@@ -66,8 +66,12 @@ impl Action for ReInitDisk {
             if let Some(found) = snapshots::find_for_engine(tx, source).await? {
                 check_age(&found.snapshot)?;
             }
-            tx.lock_rows(&RowLocks::shared(source))?;
-            if row_locks::is_held(tx, source, Mode::Shared).await? {
+        }
+        // A snapshot of another account is not held: its owner could not see by what.
+        let held = if disk.refers_to_its_source() { source } else { "" };
+        if !held.is_empty() {
+            tx.lock_rows(&RowLocks::shared(held))?;
+            if row_locks::is_held(tx, held, Mode::Shared).await? {
                 return Err(fault("Operation.Conflict"));
             }
         }
@@ -86,7 +90,7 @@ impl Action for ReInitDisk {
         if !disks::set_status(tx, disk, "ReIniting", "Disk:ReInitDiskStarted").await? {
             return Err(fault("Operation.Conflict"));
         }
-        hold_while_rewritten(tx, &disk.disk_id, source).await?;
+        hold_while_rewritten(tx, &disk.disk_id, held).await?;
         contents::bring_back(tx, &disk.disk_id, None).await?;
         let due = tx.now.plus_millis(tx.config().lifecycle.reinit_ms.into());
         timers::set(tx, TimerKind::DiskFinish, &disk.disk_id, due).await?;

@@ -147,6 +147,7 @@ fn may_be_deleted(found: &Examined) -> Result<(), Fault> {
     }
     match found.disk.status.as_str() {
         "Creating" => Err(fault("IncorrectDiskStatus.Initializing")),
+        _ if bool::from(found.disk.delete_protection) => Err(fault("InvalidDiskStatus.DeleteProtection")),
         _ if found.disk.is_system() && found.attachments > 0 => Err(fault("DiskTypeViolation")),
         _ if !bool::from(found.disk.portable) => Err(fault("DiskNotPortable")),
         "In_use" if found.disk.multi_attach == "Enabled" => Err(fault("DiskStillAttached")),

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actions::images::{check_room, is_image_name, own};
+use crate::actions::instances::check_algorithm;
 use crate::actions::snapshot_copies::{Copy, begun};
-use crate::actions::snapshots::check_age;
+use crate::actions::snapshots::{check_account_quota, check_age};
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
 use crate::api::common::{
-    Empty, Tag, check_given, check_kms_key, check_one_of, check_tag_quota, is_description, is_resource_group,
-    tags_to_set,
+    Empty, Tag, check_given, check_kms_key, check_tag_quota, is_description, is_resource_group, tags_to_set,
 };
 use crate::api::older::check_lifted;
 use crate::clock::Timestamp;
@@ -23,8 +23,6 @@ use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 
 pub static ACTIONS: [Entry; 2] = [write_once::<CopyImage>(), write::<CancelCopyImage>()];
-
-const ALGORITHMS: [&str; 2] = ["aes-256", "sm4-128"];
 
 /// Copies an image, and each of its snapshots, into a region; one that is shared with the caller into its own region only.
 #[derive(Debug, Serialize, Deserialize)]
@@ -63,13 +61,10 @@ impl Action for CopyImage {
         check_given(self.destination_description.as_deref(), is_description, "InvalidDescription.Malformed")?;
         let is_region = |id: &str| regions::find(id).is_some();
         check_given(self.destination_region_id.as_deref(), is_region, "DestinationRegion.NotFound")?;
-        check_one_of(self.encrypt_algorithm.as_deref(), &ALGORITHMS, "InvalidEncryptAlgorithm")?;
         if self.encrypted != Some(true) && self.kms_key_id.is_some() {
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
         }
-        if self.encrypted != Some(true) && self.encrypt_algorithm.is_some() {
-            return Err(fault("InvalidEncrypted.NotMatchEncryptAlgorithm"));
-        }
+        check_algorithm(self.encrypt_algorithm.as_deref(), self.encrypted == Some(true))?;
         tags_to_set(&self.tag).map(drop)
     }
 
@@ -91,6 +86,8 @@ impl Action for CopyImage {
         let mappings = images::mappings_of(tx, &[&self.image_id]).await?;
         self.check_encryption(tx, &found.image, region, &mappings)?;
         check_snapshots(tx, &mappings).await?;
+        let copied = mappings.iter().filter(|mapping| mapping.snapshot_id.is_some()).count();
+        check_account_quota(tx, region.id, copied, "QuotaExceed.Snapshot").await?;
         let tags = tags_to_set(&self.tag)?;
         check_tag_quota(tx, tags.len())?;
         let image_id = tx.new_id(IdKind::Image, region.id);
@@ -253,11 +250,9 @@ fn copied_snapshot(
 ) -> Snapshot {
     let becomes_encrypted = bool::from(copy.encrypted);
     // The chain of another account's disk is no place for it: it begins one of its own, of a disk that nobody has.
-    let source_disk_id = if source.account_id == image.account_id {
-        source.source_disk_id.clone()
-    } else {
-        tx.new_id(IdKind::Disk, &image.region_id)
-    };
+    let is_foreign = source.account_id != image.account_id;
+    let source_disk_id =
+        if is_foreign { tx.new_id(IdKind::Disk, &image.region_id) } else { source.source_disk_id.clone() };
     let source = Snapshot { account_id: image.account_id.clone(), source_disk_id, ..source.clone() };
     let keeps_key = copy.kms_key_id.is_empty() && !becomes_encrypted;
     let copy = Copy {
@@ -269,7 +264,7 @@ fn copied_snapshot(
         encrypted: becomes_encrypted || source.encrypted.into(),
         kms_key_id: if keeps_key { source.kms_key_id.clone() } else { copy.kms_key_id.clone() },
     };
-    begun(tx, &source, copy, finish_time)
+    Snapshot { foreign_source: is_foreign.into(), ..begun(tx, &source, copy, finish_time) }
 }
 
 /// Stops a copy that is not finished; the image and its snapshots leave, and the next copy that waits begins.

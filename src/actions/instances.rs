@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::actions::disks::release;
 use crate::api::action::{Action, Entry, read, write, write_once};
 use crate::api::common::{Empty, IN_ARREARS, check_kms_key, check_paid, check_unlocked, spelled};
+use crate::api::older::check_lifted;
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::ids::IdKind;
@@ -27,7 +28,8 @@ use crate::store::tx::Tx;
 use create::CreateInstance;
 use describe::DescribeInstances;
 pub use describe::{LOCK_REASONS, nominal};
-pub use launch::{check_key_pair, default_host_name, is_password};
+pub use disk_params::{ALGORITHMS, check_algorithm};
+pub use launch::{check_key_pair, default_host_name, is_arm, is_password};
 pub use plans::{encryption, inherited_key};
 use run::RunInstances;
 use status::DescribeInstanceStatus;
@@ -100,6 +102,8 @@ pub struct StopInstance {
     instance_id: String,
     stopped_mode: Option<String>,
     #[serde(default)]
+    confirm_stop: bool,
+    #[serde(default)]
     force_stop: bool,
     #[serde(default)]
     dry_run: bool,
@@ -123,6 +127,8 @@ impl Action for StopInstance {
         if instance.status != "Running" {
             return Err(fault("IncorrectInstanceStatus"));
         }
+        let is_unconfirmed = !self.confirm_stop && has_local_storage(&instance.instance_type);
+        check_lifted(tx, is_unconfirmed, "InstanceType.ParameterMismatch")?;
         let attached = disks::of_instance(tx, &self.instance_id).await?;
         check_settled(&attached)?;
         check_keys(tx, &attached)?;
@@ -136,6 +142,12 @@ impl StopInstance {
     fn mode(&self) -> Option<&'static str> {
         spelled(self.stopped_mode.as_deref(), &["StopCharging", "KeepCharging"])
     }
+}
+
+/// The families with local disks: `ecs.i2.xlarge`, `ecs.d1ne.4xlarge`.
+fn has_local_storage(instance_type: &str) -> bool {
+    let family = instance_type.strip_prefix("ecs.").and_then(|rest| rest.strip_prefix(['d', 'i']));
+    family.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// No disk is on its way to the instance or away from it.

@@ -5,7 +5,7 @@ mod tasks;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actions::snapshots::{check_retention, is_snapshot_name, serial_number};
+use crate::actions::snapshots::{check_account_quota, check_retention, is_snapshot_name, serial_number};
 use crate::api::action::{Action, Entry, Idempotent, write, write_once};
 use crate::api::common::{
     Tag, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, tags_to_set,
@@ -130,6 +130,7 @@ impl Action for CopySnapshot {
             Some(_) => return Err(fault("InvalidOperation.UnfinishedCrossRegionCopy")),
             None => {}
         }
+        check_account_quota(tx, region.id, 1, "QuotaExceed.SnapshotQuota").await?;
         let tags = tags_to_set(&self.tag)?;
         // The table of this action has no code for too many tags but this one, in the vendor's spelling.
         check_tag_quota(tx, tags.len()).map_err(|_| fault("InvalidParamter").with(TOO_MANY_TAGS))?;
@@ -225,6 +226,8 @@ pub fn begun(tx: &mut Tx<'_>, source: &Snapshot, copy: Copy<'_>, finish_time: Ti
         snapshot_sn: serial_number(&tx.new_digits(23)),
         source_snapshot_id: source.snapshot_id.clone(),
         source_region_id: source.region_id.clone(),
+        foreign_source: false.into(),
+        managed_by: String::new(),
         encrypted: copy.encrypted.into(),
         kms_key_id: copy.kms_key_id,
         resource_group_id: copy.resource_group_id,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actions::snapshots::check_unmanaged;
 use crate::api::action::{Action, Entry, Idempotent, read, write_once};
 use crate::api::common::{Empty, PageLimits, Paging, check_one_of};
 use crate::clock::Timestamp;
@@ -70,6 +71,7 @@ impl Action for LockSnapshot {
     async fn run(&self, tx: &mut Tx<'_>) -> Result<Locked, Fault> {
         // Checks
         let found = own_snapshot(tx, &self.snapshot_id).await?;
+        check_unmanaged(&found.snapshot)?;
         if found.snapshot.status == "failed" {
             return Err(fault("InvalidOperation.SnapshotNotAvailable"));
         }

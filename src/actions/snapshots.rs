@@ -20,8 +20,10 @@ use crate::store::snapshots::{self, Referenced, Snapshot};
 use crate::store::tags::{self, ResourceType, Tagged};
 use crate::store::tx::Tx;
 use describe::DescribeSnapshots;
-use state::not_found;
-pub use state::{check_age, check_disk_state, check_free, check_quota, check_unfinished, may_be_snapshotted};
+pub use state::{
+    check_account_quota, check_age, check_disk_state, check_free, check_quota, check_unfinished, check_unmanaged,
+    may_be_snapshotted, not_found,
+};
 
 pub static ACTIONS: [Entry; 4] = [
     write_once::<CreateSnapshot>(),
@@ -89,6 +91,7 @@ impl Action for CreateSnapshot {
         };
         check_free(tx, &found).await?;
         may_be_snapshotted(tx, &found).await?;
+        check_account_quota(tx, &found.disk.region_id, 1, "QuotaExceed.SnapshotQuota").await?;
         if found.has_encrypted_copies_under_way() {
             return Err(fault("InvalidOperation.UnfinishedEncryptedSnapshotCopy"));
         }
@@ -152,6 +155,7 @@ pub fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
         source_disk_size: disk.size,
         source_disk_type: disk.disk_type.clone(),
         source_snapshot_id: String::new(),
+        foreign_source: false.into(),
         source_region_id: String::new(),
         product_code: String::new(),
         encrypted: disk.encrypted,
@@ -166,6 +170,7 @@ pub fn manual_snapshot(tx: &mut Tx<'_>, found: &Examined) -> Snapshot {
         cut_time,
         finish_time,
         last_modified_time: cut_time,
+        managed_by: String::new(),
     }
 }
 
@@ -198,6 +203,7 @@ impl Action for DeleteSnapshot {
             let choice = tx.config().fidelity.unknown_snapshot;
             return deleted_already(tx, &self.snapshot_id, choice, "InvalidSnapshotId.NotFound").await;
         };
+        check_unmanaged(&found.snapshot)?;
         may_be_deleted(&found, self.force)?;
         if found.snapshot.is_before_its_cut(tx.now) {
             return Err(fault("IncorrectDiskStatus.CreatingSnapshot"));
@@ -277,6 +283,7 @@ impl Action for ModifySnapshotAttribute {
         let Some(found) = snapshots::find(tx, &self.snapshot_id).await? else {
             return Err(fault("InvalidSnapshotId.NotFound"));
         };
+        check_unmanaged(&found.snapshot)?;
         if found.holds.is_held() {
             return Err(fault("Operation.Conflict"));
         }

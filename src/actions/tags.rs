@@ -26,6 +26,8 @@ pub static ACTIONS: [Entry; 8] = [
     write::<JoinResourceGroup>(),
 ];
 
+/// The key under which a resource group is looked for, alone.
+const RESOURCE_GROUP: &str = "acs:rm:rgId";
 const MOST_RESOURCES: usize = 50;
 const MOST_TAGS: usize = 20;
 const PAGE: usize = 50;
@@ -257,6 +259,10 @@ impl Action for ListTagResources {
         }
         if self.tag.iter().any(|tag| tag.key.is_none()) {
             return Err(fault("InvalidTag.Mismatch"));
+        }
+        let of_group = self.tag.iter().filter(|tag| tag.key.as_deref() == Some(RESOURCE_GROUP)).count();
+        if of_group > 0 && of_group < self.tag.len() {
+            return Err(fault("InvalidTag.NotSupported"));
         }
         // A key or value that could not be set is none to look for.
         tags_to_set(&self.tag)?;

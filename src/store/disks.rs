@@ -53,6 +53,8 @@ pub struct Disk {
     pub image_id: String,
     /// What it was made from, kept when that is gone.
     pub source_snapshot_id: String,
+    /// That is a snapshot of another account, whose image was shared: its id is told to nobody, and it may go.
+    pub foreign_source: Flag,
     pub serial_number: String,
     pub resource_group_id: String,
     pub ever_attached: Flag,
@@ -61,12 +63,20 @@ pub struct Disk {
     pub detached_time: Option<Timestamp>,
     /// Snapshots taken of it so far.
     pub snapshots_taken: i64,
+    /// It must not be deleted, which only a seed can say.
+    pub delete_protection: Flag,
 }
 
 impl Disk {
     #[must_use]
     pub fn subject(&self) -> Subject<'_> {
         Subject { account_id: &self.account_id, region_id: &self.region_id, resource_id: &self.disk_id }
+    }
+
+    /// Made from a snapshot of its own account, which then counts as used.
+    #[must_use]
+    pub fn refers_to_its_source(&self) -> bool {
+        !self.source_snapshot_id.is_empty() && !bool::from(self.foreign_source)
     }
 
     #[must_use]
@@ -136,9 +146,9 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Disk) -> Result<(), Fault> {
              performance_level, size, status, portable, delete_with_instance, delete_auto_snapshot, enable_auto_snapshot,
              encrypted, kms_key_id, multi_attach, disk_charge_type, provisioned_iops, bursting_enabled, storage_set_id,
              storage_set_partition_number, image_id, source_snapshot_id, serial_number, resource_group_id,
-             ever_attached, creation_time, attached_time, detached_time, snapshots_taken)
+             ever_attached, creation_time, attached_time, detached_time, snapshots_taken, foreign_source)
          VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
-             $27, $28, $29, $30, $31, $32, $33, $34, $35, $36);",
+             $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37);",
         event!()
     );
     let statement = effect(tx, SQL, new.subject(), "Disk:CreateDiskStarted", &new.source_snapshot_id)
@@ -170,9 +180,10 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Disk) -> Result<(), Fault> {
         .bind(new.creation_time)
         .bind(new.attached_time)
         .bind(new.detached_time)
-        .bind(new.snapshots_taken);
+        .bind(new.snapshots_taken)
+        .bind(new.foreign_source);
     tx.execute(statement).await?;
-    if new.source_snapshot_id.is_empty() {
+    if !new.refers_to_its_source() {
         return Ok(());
     }
     let reference = sqlx::query("INSERT INTO disk_snapshot_references (disk_id, snapshot_id) VALUES ($1, $2)");
@@ -274,20 +285,22 @@ pub async fn delete(tx: &mut Tx<'_>, disk: &Disk) -> Result<bool, Fault> {
     super::tags::remove(tx, &disk.disk_id, None).await?;
     let statement = effect(tx, SQL, disk.subject(), "Disk:DeleteDiskCompleted", "").bind(&disk.status);
     let hit = tx.execute_guarded(statement, GUARD).await?;
-    if !disk.source_snapshot_id.is_empty() {
+    if disk.refers_to_its_source() {
         snapshots::refresh_usage(tx, &disk.source_snapshot_id).await?;
     }
     Ok(hit)
 }
 
-/// Whether the snapshot that a disk was made from is still there and still referred to.
+/// Whether the snapshot that a disk was made from is still there and, where it is of the same account, referred to.
 ///
 /// # Errors
 /// 500 `InternalError` when the database fails.
 pub async fn has_source(tx: &mut Tx<'_>, disk_id: &str) -> Result<bool, Fault> {
-    let found: i64 = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM disk_snapshot_references WHERE disk_id = $1)")
-        .bind(disk_id)
-        .fetch_one(tx.conn().await?)
-        .await?;
+    let query = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM disk_snapshot_references WHERE disk_id = $1) OR EXISTS (
+             SELECT 1 FROM disks d JOIN snapshots s ON s.snapshot_id = d.source_snapshot_id
+             WHERE d.disk_id = $1 AND d.foreign_source = 1)",
+    );
+    let found: i64 = query.bind(disk_id).fetch_one(tx.conn().await?).await?;
     Ok(found != 0)
 }

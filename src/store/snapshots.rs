@@ -13,7 +13,7 @@ use super::tx::Tx;
 use super::{Flag, timers};
 use crate::clock::Timestamp;
 use crate::faults::Fault;
-pub use counts::{Counted, count};
+pub use counts::{Counted, count, total};
 pub use referenced::Referenced;
 use timers::TimerKind;
 
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub source_disk_type: String,
     /// The snapshot and the region that a copy came from, else empty.
     pub source_snapshot_id: String,
+    /// That is a snapshot of another account, whose image was shared: its id is told to nobody.
+    pub foreign_source: Flag,
     pub source_region_id: String,
     pub product_code: String,
     pub encrypted: Flag,
@@ -57,6 +59,8 @@ pub struct Snapshot {
     /// When it will be, or was, accomplished.
     pub finish_time: Timestamp,
     pub last_modified_time: Timestamp,
+    /// The cloud product that manages it, which only a seed can say; else empty. No copy has it.
+    pub managed_by: String,
 }
 
 impl Snapshot {
@@ -155,11 +159,11 @@ pub const INSERT: &str = concat!(
          snapshot_type, category, snapshot_link_id, snapshot_sn, source_disk_id, source_disk_size, source_disk_type,
          source_snapshot_id, source_region_id, product_code, encrypted, kms_key_id, resource_group_id, available,
          instant_access, instant_access_retention_days, retention_days, full_size_bytes, creation_time, cut_time,
-         finish_time, last_modified_time)
+         finish_time, last_modified_time, foreign_source)
      VALUES ($1, $2, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
-         $27, $28, $29, $30, $31, $32, $33);
+         $27, $28, $29, $30, $31, $32, $33, $34);
      INSERT INTO timers (kind, resource_id, due_at) VALUES ('snapshot_finish', $1, $32);
-     INSERT INTO timers (kind, resource_id, due_at) SELECT 'snapshot_expire', $1, $34 WHERE $34 IS NOT NULL;
+     INSERT INTO timers (kind, resource_id, due_at) SELECT 'snapshot_expire', $1, $35 WHERE $35 IS NOT NULL;
      UPDATE disks SET snapshots_taken = snapshots_taken + 1 WHERE disk_id = $16 AND $19 = '';",
     event!()
 );
@@ -201,6 +205,7 @@ pub async fn insert(tx: &mut Tx<'_>, new: &Snapshot) -> Result<(), Fault> {
         .bind(new.cut_time)
         .bind(new.finish_time)
         .bind(new.last_modified_time)
+        .bind(new.foreign_source)
         .bind(new.expiry());
     tx.execute(statement).await?;
     tx.timer_was_set(new.expiry().map_or(new.finish_time, |expiry| expiry.min(new.finish_time)));

@@ -12,7 +12,7 @@ use crate::faults::{Fault, fault};
 
 /// How far a client's clock may be off, either way: the window of the vendor's gateway.
 const SKEW_MS: i64 = 15 * 60 * 1_000;
-/// Honest about an action that the vendor may have.
+/// Honest about an action that the vendor has (decision 19).
 const NOT_EMULATED: &str = " snapshotd does not emulate this action.";
 
 /// How a request says who sent it.
@@ -63,8 +63,10 @@ impl<'a> Claim<'a> {
             return Err(fault("InvalidVersion"));
         }
         let action = self.action.ok_or_else(|| Fault::missing("Action"))?;
-        let entry =
-            registry::find(version, action).ok_or_else(|| fault("InvalidAction.NotFound").with(NOT_EMULATED))?;
+        let entry = registry::find(version, action).ok_or_else(|| {
+            let why = if registry::is_not_emulated(version, action) { NOT_EMULATED } else { "" };
+            fault("InvalidAction.NotFound").with(why)
+        })?;
         let proof = Proof::of(&self.scheme, request)?;
         let key = app.credentials.find(proof.key_id, proof.token)?;
         check_time(app, proof.time()?)?;

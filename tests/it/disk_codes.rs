@@ -202,3 +202,54 @@ async fn changing_disks_meets_every_code_of_its_own() {
     assert_eq!(text(&app.described(&young).await, "/Status"), "progressing");
     app.sql(&format!("UPDATE snapshots SET status = 'accomplished' WHERE snapshot_id = '{failed}'")).await;
 }
+
+#[tokio::test]
+async fn an_algorithm_is_one_and_of_what_is_encrypted() {
+    let app = TestApp::new().await;
+    let disk = app.disk_with(|disk| disk.encrypted = true.into()).await;
+    let secret = app.accomplished_snapshot(&disk).await;
+    let essd = [("ZoneId", "cn-hangzhou-h"), ("DiskCategory", "cloud_essd")];
+    let empty = [&essd[..], &[("Size", "40")]].concat();
+    let encrypted = ("Encrypted", "true");
+    let from = [&essd[..], &[("SnapshotId", secret.as_str())]].concat();
+    let (aes, sm4) = (("EncryptAlgorithm", "aes-256"), ("EncryptAlgorithm", "sm4-128"));
+    for (params, code) in [
+        ([&empty[..], &[encrypted, ("EncryptAlgorithm", "rot13")]].concat(), "InvalidEncryptAlgorithm"),
+        ([&empty[..], &[aes]].concat(), "InvalidEncrypted.NotMatchEncryptAlgorithm"),
+        ([&from[..], &[sm4]].concat(), "InvalidEncryptAlgorithm.NotMatchSnapshot"),
+        ([&empty[..], &[("StorageSetId", "set")]].concat(), "InvalidParameter.StorageSetId"),
+        ([&empty[..], &[("StorageSetPartitionNumber", "0")]].concat(), "InvalidParameter.StorageSetPartitionNumber"),
+    ] {
+        assert_eq!(app.call("CreateDisk", &params).await.code(), code, "{params:?}");
+    }
+    app.ok("CreateDisk", &[&empty[..], &[encrypted, sm4]].concat()).await;
+    app.ok("CreateDisk", &[&from[..], &[aes]].concat()).await;
+    let replace = [("InstanceId", "i-none"), ("ImageId", "m-none")];
+    for (more, code) in [
+        (vec![encrypted, ("EncryptAlgorithm", "rot13")], "InvalidEncryptAlgorithm"),
+        (vec![aes], "InvalidEncrypted.NotMatchEncryptAlgorithm"),
+    ] {
+        assert_eq!(app.call("ReplaceSystemDisk", &[&replace[..], &more].concat()).await.code(), code);
+    }
+}
+
+#[tokio::test]
+async fn a_system_disk_of_another_architecture_than_the_type_of_the_instance_is_refused() {
+    let app = TestApp::new().await;
+    let (_, instance) = attached(&app, "Stopped", |disk| "system".clone_into(&mut disk.disk_type)).await;
+    let data = app.disk_with(|_| {}).await;
+    let replace = [("InstanceId", instance.as_str()), ("DiskId", &data), ("Platform", "Ubuntu")];
+    let of = |architecture| [&replace[..], &[("Architecture", architecture)]].concat();
+    app.refused("ReplaceSystemDisk", &of("arm64"), 400, "InvalidInstanceType.NotSupported").await;
+    app.ok("ReplaceSystemDisk", &of("x86_64")).await;
+    app.advance("1m").await;
+}
+
+#[tokio::test]
+async fn volumes_are_told_apart_from_disks_by_their_ids() {
+    let app = TestApp::new().await;
+    app.refused("CreateSnapshotGroup", &[("DiskId.1", "v-none")], 404, "InvalidVolumeId.NotFound").await;
+    let on = [("InstanceId", app.instance().await), ("DiskId.1", "v-none".to_owned())];
+    let on: Vec<(&str, &str)> = on.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    app.refused("CreateSnapshotGroup", &on, 404, "InvalidVolumeId.NotFound").await;
+}

@@ -87,6 +87,10 @@ async fn each_common_code_is_reached() {
     let answer = app.send(describe().set("Action", "DescribeSecurityGroups")).await;
     let answer = answer.refused(404, "InvalidAction.NotFound");
     assert!(answer.message().contains("does not emulate"), "{}", answer.text);
+    for nowhere in ["Foo", "describesecuritygroups", "DescribeSecurityGroup"] {
+        let answer = app.send(describe().set("Action", nowhere)).await.refused(404, "InvalidAction.NotFound");
+        assert_eq!(answer.message(), "Specified api is not found, please check your url and method.");
+    }
 }
 
 #[tokio::test]

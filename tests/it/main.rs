@@ -19,6 +19,7 @@ mod disk_codes;
 mod disk_rules;
 mod disk_specs;
 mod disks;
+mod foreign_ids;
 mod gateway;
 mod golden;
 mod histories;
@@ -44,6 +45,7 @@ mod panics;
 mod policy_associations;
 #[cfg(target_os = "linux")]
 mod power;
+mod quotas;
 mod regions;
 mod rust_helper;
 mod schedules;

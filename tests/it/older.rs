@@ -2,6 +2,7 @@
 
 mod apart;
 mod disks;
+mod further;
 mod launched;
 mod snapshots;
 mod spelled;

@@ -21,6 +21,8 @@ const SETTINGS: [(&str, &str); 2] = [("SNAPSHOTD_CLOCK__MODE", "manual"), ("SNAP
 const COUNTED: i64 = 9;
 /// And with this one the timers of policies.
 const SCHEDULED: i64 = 10;
+/// The last version in which disks referred to snapshots of other accounts.
+const BEFORE_FOREIGN_SOURCES: i64 = 22;
 const FIRST: i64 = 1;
 const LAST: i64 = i64::MAX;
 
@@ -351,4 +353,30 @@ fn a_store_of_a_later_version_is_refused_and_left_to_the_byte() {
         let after = bytes(folder).into_iter().filter(|(_, bytes)| !bytes.is_empty());
         assert!(after.eq(before.into_iter().filter(|(_, bytes)| !bytes.is_empty())), "left to the byte");
     }
+}
+
+#[test]
+fn in_an_older_store_a_disk_of_another_account_no_longer_holds_the_snapshot_of_a_shared_image() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("snapshotd.db");
+    let left = database::block_on(async {
+        write(&file, BEFORE_FOREIGN_SOURCES).await;
+        let mut conn = open(&file).await;
+        let theirs = "UPDATE disks SET account_id = '1000000000000002' WHERE disk_id = 'd-bp1made'";
+        sqlx::raw_sql(theirs).execute(&mut conn).await.expect("changed");
+        conn.close().await.expect("closed");
+        let mut config = Config::embedded();
+        config.data_dir = folder.path().to_owned();
+        config.clock.mode = ClockMode::Manual;
+        App::open(config).await.expect("it opens").store.close().await;
+        let mut conn = open(&file).await;
+        let left = sqlx::query_as::<_, (i64, i64, String)>(
+            "SELECT foreign_source, (SELECT COUNT(*) FROM disk_snapshot_references),
+                 (SELECT usage FROM snapshots WHERE snapshot_id = 's-bp1used') FROM disks WHERE disk_id = 'd-bp1made'",
+        );
+        left.fetch_one(&mut conn).await.expect("the disk")
+    });
+    assert_eq!(left, (1, 0, "none".to_owned()));
+    let broken = database::block_on(invariants::check(&file, &BTreeSet::new()));
+    assert!(broken.is_empty(), "{broken:#?}");
 }

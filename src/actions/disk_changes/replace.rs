@@ -6,7 +6,9 @@ use super::check_strategy;
 use crate::actions::disk_specs::{can_grow, largest_system_disk};
 use crate::actions::disks::{release, sizes};
 use crate::actions::images::{ARCHITECTURES, platform};
-use crate::actions::instances::{check_key_pair, default_host_name, encryption, inherited_key, is_password};
+use crate::actions::instances::{
+    check_algorithm, check_key_pair, default_host_name, encryption, inherited_key, is_arm, is_password,
+};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{check_given, check_kms_key, check_one_of, check_unlocked_and_paid};
 use crate::faults::{Fault, fault};
@@ -39,6 +41,7 @@ pub struct ReplaceSystemDisk {
     encrypted: bool,
     #[serde(rename = "KMSKeyId")]
     kms_key_id: Option<String>,
+    encrypt_algorithm: Option<String>,
 }
 
 /// `SystemDisk`.
@@ -81,6 +84,7 @@ impl Action for ReplaceSystemDisk {
         if self.kms_key_id.is_some() && !self.encrypted {
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
         }
+        check_algorithm(self.encrypt_algorithm.as_deref(), self.encrypted)?;
         match (&self.image_id, &self.disk_id) {
             // What only goes with the one or the other is there, and neither is.
             (None, None) if self.architecture.is_some() || self.platform.is_some() => {
@@ -113,7 +117,10 @@ impl Action for ReplaceSystemDisk {
         let device = disks::attachments_of(tx, &[&old.disk.disk_id]).await?.into_iter().next();
         let device = device.map(|attachment| attachment.device).unwrap_or_default();
         let new = match &self.disk_id {
-            Some(id) => New::Converted(convertible(tx, id, &instance, &old.disk).await?),
+            Some(id) => {
+                self.check_architecture(&instance)?;
+                New::Converted(convertible(tx, id, &instance, &old.disk).await?)
+            }
             None => self.made_of_image(tx, &instance, &old.disk).await?,
         };
         // Effect
@@ -236,6 +243,13 @@ impl ReplaceSystemDisk {
         if platform(name).is_some() { Ok(()) } else { Err(fault("InvalidPlatform.Malformed")) }
     }
 
+    /// The type of the instance can run what is said to be on the data disk.
+    fn check_architecture(&self, instance: &Instance) -> Result<(), Fault> {
+        let wants_arm = self.architecture.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("arm64"));
+        let runs = wants_arm == is_arm(&instance.instance_type);
+        if runs { Ok(()) } else { Err(fault("InvalidInstanceType.NotSupported")) }
+    }
+
     /// A new disk from the image, of the kind of the old one.
     async fn made_of_image(&self, tx: &mut Tx<'_>, instance: &Instance, old: &Disk) -> Result<New, Fault> {
         let found = match &self.image_id {
@@ -249,6 +263,9 @@ impl ReplaceSystemDisk {
             return Err(fault("OperationDenied.ImageNotValid").with("The specified image is not available."));
         }
         check_key_pair(self.key_pair_name.as_deref(), &image)?;
+        if is_arm(&instance.instance_type) != (image.architecture == "arm64") {
+            return Err(fault("ImageNotSupportInstanceType"));
+        }
         if image.os_type == "windows" && !fits_windows(instance) {
             return Err(fault("InvalidHostname.MismatchImage"));
         }
@@ -275,11 +292,13 @@ impl ReplaceSystemDisk {
             kms_key_id,
             image_id: image.image_id,
             source_snapshot_id: String::new(),
+            foreign_source: false.into(),
             serial_number: tx.new_token(20),
             creation_time: tx.now,
             attached_time: Some(tx.now),
             detached_time: None,
             snapshots_taken: 0,
+            delete_protection: false.into(),
             ..old.clone()
         }))
     }

@@ -5,11 +5,12 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::actions::disk_attachments;
+use crate::actions::instances::{ALGORITHMS, check_algorithm};
 use crate::actions::snapshots::check_age;
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{
     Tag, check_balance, check_given, check_kms_key, check_snapshot_service, check_tag_quota, is_description, is_name,
-    is_resource_group, tags_to_set,
+    is_resource_group, spelled, tags_to_set,
 };
 use crate::api::older::check_lifted;
 use crate::faults::{Fault, fault};
@@ -37,6 +38,7 @@ pub struct CreateDisk {
     pub(super) encrypted: Option<bool>,
     #[serde(rename = "KMSKeyId")]
     pub(super) kms_key_id: Option<String>,
+    pub(super) encrypt_algorithm: Option<String>,
     pub(super) multi_attach: Option<String>,
     pub(super) provisioned_iops: Option<i64>,
     pub(super) bursting_enabled: Option<bool>,
@@ -103,6 +105,7 @@ impl Action for CreateDisk {
 
     fn check(&self) -> Result<(), Fault> {
         check_given(self.resource_group_id.as_deref(), is_resource_group, "InvalidResourceGroup.NotFound")?;
+        check_given(self.storage_set_id.as_deref(), |id| id.starts_with("ss-"), "InvalidParameter.StorageSetId")?;
         check_given(self.disk_name.as_deref(), is_name, "InvalidDiskName.Malformed")?;
         check_given(self.description.as_deref(), is_description, "InvalidDescription.Malformed")?;
         if !CATEGORIES.contains(&self.category()) {
@@ -127,6 +130,10 @@ impl Action for CreateDisk {
         let is_plain = !self.encrypted.unwrap_or(self.snapshot_id.is_some());
         if is_plain && self.kms_key_id.is_some() {
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
+        }
+        check_algorithm(self.encrypt_algorithm.as_deref(), !is_plain)?;
+        if self.storage_set_partition_number.is_some_and(|number| number < 1) {
+            return Err(fault("InvalidParameter.StorageSetPartitionNumber"));
         }
         self.check_category()?;
         tags_to_set(&self.tag).map(drop)
@@ -287,6 +294,7 @@ impl CreateDisk {
             storage_set_partition_number: self.storage_set_partition_number,
             image_id: String::new(),
             source_snapshot_id: self.snapshot_id.clone().unwrap_or_default(),
+            foreign_source: false.into(),
             serial_number: tx.new_token(20),
             resource_group_id: self.resource_group_id.clone().unwrap_or_default(),
             ever_attached: false.into(),
@@ -294,6 +302,7 @@ impl CreateDisk {
             attached_time: None,
             detached_time: None,
             snapshots_taken: 0,
+            delete_protection: false.into(),
         })
     }
 
@@ -324,6 +333,10 @@ impl CreateDisk {
         }
         if inherited.is_none() && self.encrypted.is_none() && self.kms_key_id.is_some() {
             return Err(fault("InvalidEncrypted.NotMatchKmsKeyId"));
+        }
+        // What everything here is encrypted with is the first one.
+        if inherited.is_some() && spelled(self.encrypt_algorithm.as_deref(), &ALGORITHMS[1..]).is_some() {
+            return Err(fault("InvalidEncryptAlgorithm.NotMatchSnapshot"));
         }
         let encrypted = inherited.is_some() || self.encrypted.unwrap_or(false);
         let inherited_key = inherited.map(|snapshot| &snapshot.kms_key_id);

@@ -208,7 +208,10 @@ impl DescribeDisks {
         filter.is_given("type", spelled(self.disk_type.as_deref(), &TYPES));
         filter.is_given("category", spelled(self.category.as_deref(), &CATEGORIES));
         filter.is_given("status", spelled(self.status.as_deref(), &STATUSES));
-        filter.is_given("source_snapshot_id", self.snapshot_id.as_deref());
+        if let Some(snapshot_id) = &self.snapshot_id {
+            filter.is("source_snapshot_id", snapshot_id.as_str());
+            filter.is("foreign_source", false);
+        }
         filter.is_given("portable", self.portable);
         filter.is_given("delete_with_instance", self.delete_with_instance);
         filter.is_given("delete_auto_snapshot", self.delete_auto_snapshot);

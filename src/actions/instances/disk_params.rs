@@ -82,11 +82,11 @@ pub fn check(system: Option<&SystemDisk>, data: &[DataDisk]) -> Result<(), Fault
     }
     if let Some(disk) = system {
         check_extras(disk.category.as_deref(), disk.provisioned_iops, disk.bursting_enabled)?;
-        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted)?;
+        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted == Some(true))?;
     }
     for (i, disk) in data.iter().enumerate() {
         check_extras(disk.category.as_deref(), disk.provisioned_iops, disk.bursting_enabled)?;
-        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted)?;
+        check_algorithm(disk.encrypt_algorithm.as_deref(), disk.encrypted == Some(true))?;
         let is_snapshot = |text: &str| text.starts_with(IdKind::Snapshot.prefix());
         check_given(disk.snapshot_id.as_deref(), is_snapshot, "InvalidSnapshotId.Malformed")?;
         check_one_of(disk.category.as_deref(), &DATA_CATEGORIES, "InvalidDataDiskCategory.ValueNotSupported")?;
@@ -113,11 +113,13 @@ fn check_extras(category: Option<&str>, iops: Option<i64>, bursting: Option<bool
     Ok(())
 }
 
-/// The algorithm itself changes nothing here.
-fn check_algorithm(algorithm: Option<&str>, encrypted: Option<bool>) -> Result<(), Fault> {
+/// The algorithm is one, and of something that is encrypted; it changes nothing here.
+///
+/// # Errors
+/// `InvalidEncryptAlgorithm`, `InvalidEncrypted.NotMatchEncryptAlgorithm`.
+pub fn check_algorithm(algorithm: Option<&str>, is_encrypted: bool) -> Result<(), Fault> {
     check_one_of(algorithm, &ALGORITHMS, "InvalidEncryptAlgorithm")?;
-    let is_plain = algorithm.is_some() && encrypted != Some(true);
-    if is_plain { Err(fault("InvalidEncrypted.NotMatchEncryptAlgorithm")) } else { Ok(()) }
+    if algorithm.is_some() && !is_encrypted { Err(fault("InvalidEncrypted.NotMatchEncryptAlgorithm")) } else { Ok(()) }
 }
 
 /// Whether a key is asked for.

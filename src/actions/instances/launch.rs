@@ -245,7 +245,8 @@ fn is_of_first_generation(instance_type: &str) -> bool {
 }
 
 /// Families with ARM processors end in `r` or `y` behind their generation: `g6r`, `c8y`.
-fn is_arm(instance_type: &str) -> bool {
+#[must_use]
+pub fn is_arm(instance_type: &str) -> bool {
     let family = instance_type.split('.').nth(1).unwrap_or_default();
     let (generation, last) = family.split_at(family.len().saturating_sub(1));
     matches!(last, "r" | "y") && generation.ends_with(|c: char| c.is_ascii_digit())

@@ -34,10 +34,11 @@ pub async fn of(
     data: &[DataDisk],
 ) -> Result<Vec<DiskPlan>, Fault> {
     let mut plans = Vec::new();
+    let is_foreign = !image.is_public() && image.account_id != tx.account_id();
     for mapping in images::mappings_of(tx, &[&image.image_id]).await? {
         let mut key = inherited_key(tx, &mapping).await?;
         // The key of a shared image is its owner's: another one takes its place.
-        if key.is_some() && !image.is_public() && image.account_id != tx.account_id() {
+        if key.is_some() && is_foreign {
             key = system.and_then(|disk| disk.kms_key_id.clone());
             if key.is_none() {
                 return Err(fault("InvalidParam.EncryptedMismatch"));
@@ -46,7 +47,7 @@ pub async fn of(
         plans.push(if mapping.disk_type == "system" {
             system.unwrap_or(&SystemDisk::default()).plan(image, key.as_ref())?
         } else {
-            mapped(mapping, key)
+            mapped(mapping, is_foreign, key)
         });
     }
     for disk in data {
@@ -98,7 +99,8 @@ pub async fn inherited_key(tx: &mut Tx<'_>, mapping: &Mapping) -> Result<Option<
     }
 }
 
-fn mapped(mapping: Mapping, key: Option<String>) -> DiskPlan {
+/// `is_foreign`: another account shares the image.
+fn mapped(mapping: Mapping, is_foreign: bool, key: Option<String>) -> DiskPlan {
     DiskPlan {
         disk_type: "data",
         category: DEFAULT_CATEGORY,
@@ -109,6 +111,7 @@ fn mapped(mapping: Mapping, key: Option<String>) -> DiskPlan {
         encrypted: key.is_some(),
         kms_key_id: key.unwrap_or_default(),
         image_id: String::new(),
+        is_source_foreign: is_foreign && mapping.snapshot_id.is_some(),
         snapshot_id: mapping.snapshot_id.unwrap_or_default(),
         device: mapping.device,
         delete_with_instance: true,
@@ -130,6 +133,8 @@ pub struct DiskPlan {
     kms_key_id: String,
     image_id: String,
     snapshot_id: String,
+    /// The snapshot is of the account that shares the image.
+    is_source_foreign: bool,
     pub device: String,
     delete_with_instance: bool,
     /// The policy that is to apply to it.
@@ -167,6 +172,7 @@ impl DiskPlan {
             storage_set_partition_number: None,
             image_id: self.image_id.clone(),
             source_snapshot_id: self.snapshot_id.clone(),
+            foreign_source: self.is_source_foreign.into(),
             serial_number: tx.new_token(20),
             resource_group_id: instance.resource_group_id.clone(),
             ever_attached: true.into(),
@@ -174,6 +180,7 @@ impl DiskPlan {
             attached_time: Some(tx.now),
             detached_time: None,
             snapshots_taken: 0,
+            delete_protection: false.into(),
         }
     }
 }
@@ -214,6 +221,7 @@ impl SystemDisk {
             kms_key_id,
             image_id: image.image_id.clone(),
             snapshot_id: String::new(),
+            is_source_foreign: false,
             device: device('a'),
             delete_with_instance: true,
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
@@ -278,6 +286,7 @@ impl DataDisk {
             kms_key_id,
             image_id: String::new(),
             snapshot_id: self.snapshot_id.clone().unwrap_or_default(),
+            is_source_foreign: false,
             device: self.place(planned, asked_for)?,
             delete_with_instance: self.delete_with_instance.unwrap_or(true),
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::is_role_name;
-use crate::actions::snapshots::check_retention;
+use crate::actions::snapshots::{check_retention, check_unmanaged};
 use crate::api::action::Action;
 use crate::api::common::check_given;
 use crate::clock::Timestamp;
@@ -62,6 +62,7 @@ impl Action for ModifySnapshotCategory {
         let Some(found) = snapshots::find(tx, &self.snapshot_id).await? else {
             return Err(fault("InvalidSnapshotId.NotFound"));
         };
+        check_unmanaged(&found.snapshot)?;
         if found.is_in_task(ARCHIVE) {
             return Err(fault("InvalidStatus.SnapshotInArchive"));
         }

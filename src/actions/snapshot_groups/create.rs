@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::check_texts;
-use crate::actions::snapshots::{check_free, manual_snapshot, may_be_snapshotted};
+use crate::actions::snapshots::{check_free, manual_snapshot, may_be_snapshotted, not_found};
 use crate::api::action::{Action, Idempotent};
 use crate::api::common::{Tag, check_given, check_snapshot_service, check_tag_quota, is_resource_group, tags_to_set};
 use crate::faults::{Fault, fault};
@@ -119,7 +119,7 @@ impl CreateSnapshotGroup {
         let is_attached = |id: &String| attached.iter().any(|found| found.disk.disk_id == *id);
         if let Some(stranger) = self.disk_id.iter().chain(&self.exclude_disk_id).find(|id| !is_attached(id)) {
             let exists = disks::find(tx, stranger).await?.is_some();
-            return Err(fault(if exists { "DiskId.ValueNotSupported" } else { "InvalidDiskId.NotFound" }));
+            return Err(fault(if exists { "DiskId.ValueNotSupported" } else { not_found(stranger) }));
         }
         attached.retain(|found| {
             let id = &found.disk.disk_id;
@@ -140,7 +140,7 @@ impl CreateSnapshotGroup {
             if named.iter().any(|found| found.disk.disk_id == *id) {
                 continue;
             }
-            named.push(disks::find(tx, id).await?.ok_or_else(|| fault("InvalidDiskId.NotFound"))?);
+            named.push(disks::find(tx, id).await?.ok_or_else(|| fault(not_found(id)))?);
         }
         Ok(named)
     }

@@ -54,6 +54,8 @@ const SOURCE_TYPES: [&str; 2] = ["system", "data"];
 
 impl Action for DescribeSnapshots {
     const NAME: &'static str = "DescribeSnapshots";
+    /// `InvalidSnapshotIds.Malformed` is of a list that is too long (decision 251).
+    const MALFORMED: &'static [(&'static str, &'static str)] = &[("SnapshotIds", "InvalidParameter")];
     type Response = Described;
 
     fn check(&self) -> Result<(), Fault> {
@@ -258,7 +260,7 @@ impl Item {
             snapshot_sn: row.snapshot_sn,
             source_disk_id: row.source_disk_id,
             source_disk_type: row.source_disk_type,
-            source_snapshot_id: row.source_snapshot_id,
+            source_snapshot_id: if row.foreign_source.into() { String::new() } else { row.source_snapshot_id },
             source_region_id: row.source_region_id,
             kms_key_id: row.kms_key_id,
             resource_group_id: row.resource_group_id,

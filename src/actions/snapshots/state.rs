@@ -4,7 +4,7 @@ use crate::api::common::{check_kms_key, check_unlocked};
 use crate::clock::Timestamp;
 use crate::faults::{Fault, fault};
 use crate::store::disks::{self, Examined, changes};
-use crate::store::snapshots::Snapshot;
+use crate::store::snapshots::{self, Snapshot};
 use crate::store::tx::Tx;
 
 /// The code for a disk that is not there: volumes, which were shared among instances, are told apart by their ids.
@@ -98,4 +98,35 @@ const OLDEST_SNAPSHOT: Timestamp = Timestamp::from_millis(1_373_846_400_000);
 /// 403 `InvalidSnapshot.TooOld`.
 pub fn check_age(snapshot: &Snapshot) -> Result<(), Fault> {
     if snapshot.creation_time < OLDEST_SNAPSHOT { Err(fault("InvalidSnapshot.TooOld")) } else { Ok(()) }
+}
+
+/// No cloud product has the snapshot for itself.
+///
+/// # Errors
+/// 403 `InvalidOperation.ResourceManagedByCloudProduct`.
+pub fn check_unmanaged(snapshot: &Snapshot) -> Result<(), Fault> {
+    if snapshot.managed_by.is_empty() {
+        return Ok(());
+    }
+    Err(fault("InvalidOperation.ResourceManagedByCloudProduct").with(&snapshot.managed_by))
+}
+
+/// The caller's account has room for so many more snapshots in a region, of whatever kind.
+///
+/// # Errors
+/// `code`.
+pub async fn check_account_quota(
+    tx: &mut Tx<'_>,
+    region_id: &str,
+    more: usize,
+    code: &'static str,
+) -> Result<(), Fault> {
+    let most = tx.config().quotas.snapshots;
+    // Without a quota nothing is counted: snapshots are made more often than anything else.
+    if most == 0 {
+        return Ok(());
+    }
+    let more = i64::try_from(more).unwrap_or(i64::MAX);
+    let is_beyond = snapshots::total(tx, region_id).await?.saturating_add(more) > most;
+    if is_beyond { Err(fault(code)) } else { Ok(()) }
 }

@@ -15,6 +15,8 @@ use crate::store::tags::ResourceType;
 use crate::store::timers::TimerKind;
 use crate::store::whole::Rows;
 
+/// The column that says that what a row was made from is of another account.
+const FOREIGN: &str = "foreign_source";
 /// How long a change lasts whose end nothing tells, milliseconds.
 const CHANGE_MS: i64 = 1_000;
 
@@ -30,6 +32,7 @@ pub fn add(surroundings: &Surroundings, rows: &mut Rows) -> Result<(), Refusal> 
         take_contents(rows, table, id)?;
     }
     take_attachments(rows)?;
+    mark_foreign_sources(rows);
     add_references(rows);
     add_timers(surroundings, rows);
     Ok(())
@@ -115,13 +118,34 @@ fn take_attachments(rows: &mut Rows) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What was made from a snapshot of another account says so and refers to nothing, in exports of older programs too.
+fn mark_foreign_sources(rows: &mut Rows) {
+    let owner = |row: &Fields| (text(row, "snapshot_id").to_owned(), text(row, "account_id").to_owned());
+    let owners: BTreeMap<String, String> = of(rows, "snapshots").iter().map(owner).collect();
+    for table in ["disks", "snapshots"] {
+        for row in rows.get_mut(table).into_iter().flatten() {
+            let owner = owners.get(text(row, "source_snapshot_id"));
+            if owner.is_some_and(|owner| owner != text(row, "account_id")) {
+                row.insert(FOREIGN.to_owned(), 1.into());
+            }
+        }
+    }
+    let foreign = of(rows, "disks").iter().filter(|row| number(row, FOREIGN) == Some(1));
+    let foreign: BTreeSet<String> = foreign.map(|row| text(row, "disk_id").to_owned()).collect();
+    if let Some(references) = rows.get_mut("disk_snapshot_references") {
+        references.retain(|row| !foreign.contains(text(row, "disk_id")));
+    }
+}
+
 /// A disk refers to the snapshot that it was made from as long as that is there.
 fn add_references(rows: &mut Rows) {
     let known: BTreeSet<&str> = of(rows, "snapshots").iter().map(|row| text(row, "snapshot_id")).collect();
     let told: BTreeSet<&str> = of(rows, "disk_snapshot_references").iter().map(|row| text(row, "disk_id")).collect();
     let disks = of(rows, "disks").iter();
-    let made =
-        disks.filter(|row| known.contains(text(row, "source_snapshot_id")) && !told.contains(text(row, "disk_id")));
+    let made = disks.filter(|row| {
+        let is_there = known.contains(text(row, "source_snapshot_id")) && number(row, FOREIGN) != Some(1);
+        is_there && !told.contains(text(row, "disk_id"))
+    });
     let references = made.map(|row| {
         fields([("disk_id", text(row, "disk_id").into()), ("snapshot_id", text(row, "source_snapshot_id").into())])
     });

@@ -53,3 +53,15 @@ pub async fn count(tx: &mut Tx<'_>, counted: &Counted<'_>) -> Result<i64, Fault>
     let query = bind!(sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(sql)), filter.values());
     Ok(query.fetch_one(tx.conn().await?).await?)
 }
+
+/// How many snapshots the caller's account has in a region.
+///
+/// # Errors
+/// 500 `InternalError` when the database fails.
+pub async fn total(tx: &mut Tx<'_>, region_id: &str) -> Result<i64, Fault> {
+    let account_id = tx.account_id().to_owned();
+    let query = sqlx::query_scalar(
+        "SELECT COALESCE(SUM(snapshot_count), 0) FROM snapshot_counts WHERE account_id = $1 AND region_id = $2",
+    );
+    Ok(query.bind(account_id).bind(region_id).fetch_one(tx.conn().await?).await?)
+}

@@ -16,9 +16,21 @@ const HEAD: &str = "# Coverage
 
 Written by `SNAPSHOTD_TEST_UPDATE=1 cargo test`, then `SNAPSHOTD_TEST_UPDATE=1 cargo test --test it coverage`; never by
 hand. A code is *proven* where a test calls the action and receives it; the table names one such test. Each other row of
-the vendor's tables has a reason. Codes that the vendor's table of an action lacks are ours, with the choice behind them
-([decisions](decisions.md)).
+the vendor's tables has a reason.
+
+Where a code comes from: *documented* is the vendor's table of the action, or the common one of the gateway; *observed* was
+seen in real answers, whatever the tables say; *our choice* is neither, with the choice behind it in
+[decisions](decisions.md) and `contract/additions.toml`.
 ";
+/// Action (`*` for any) and code that a real answer was seen with, and who wrote of it: what our notes of the vendor's
+/// behaviour mark as a trace or as confirmed from outside, and nothing that merely follows from a client's source.
+const OBSERVED: [(&str, &str, &str); 5] = [
+    ("*", "InvalidAccessKeyId.NotFound", "answers of the same gateway"),
+    ("ApplyAutoSnapshotPolicy", "MissingParameter", "pull request 19 of the vendor's documentation"),
+    ("CreateSnapshot", "IncorrectDiskStatus.NeverAttached", "pull request 42253 of openshift-docs"),
+    ("DeleteImage", "ImageUsingByInstance", "issue 72 of the Packer plugin"),
+    ("DescribeSnapshots", "InvalidParameter", "issue 81 of aliyun-cli"),
+];
 /// Counted apart: most of their rows are about instances, which are stubs here.
 const INSTANCE_MAKERS: [&str; 2] = ["CreateInstance", "RunInstances"];
 
@@ -135,17 +147,38 @@ fn codes(text: &mut String, action: &str, seen: &BTreeMap<Item, String>, listed:
         let statuses: BTreeSet<String> = refusals.iter().map(|row| row.status.to_string()).collect();
         let statuses =
             if statuses.is_empty() { "–".to_owned() } else { statuses.into_iter().collect::<Vec<_>>().join(", ") };
-        let from = match refusals.first() {
-            Some(row) if row.is_vendors => "documented",
-            Some(_) => "ours",
-            None => "common",
-        };
+        let from = origin(action, code, refusals.first().copied());
         let proof = match (seen.get(&known), listed.get(&known)) {
             (Some(test), _) => format!("`{test}`"),
             (None, Some(why)) => format!("– ({why})"),
             (None, None) => "–".to_owned(),
         };
         let _ = writeln!(text, "| `{code}` | {statuses} | {from} | {proof} |");
+    }
+}
+
+/// Whether a code is documented, observed or our choice; `own`: its row for this action alone.
+fn origin(action: &str, code: &str, own: Option<&Refusal>) -> String {
+    let is_it = |(of, known, _): &&(&str, &str, &str)| (*of == action || *of == "*") && *known == code;
+    let where_from = match own.or_else(|| contract().refusals_of(action, code).first().copied()) {
+        Some(row) if row.is_vendors || row.why.starts_with("common") || row.why.starts_with("gateway table") => {
+            "documented"
+        }
+        _ => "our choice",
+    };
+    match OBSERVED.iter().find(is_it) {
+        Some((_, _, by)) if where_from == "documented" => format!("documented, observed ({by})"),
+        Some((_, _, by)) => format!("observed ({by})"),
+        None => where_from.to_owned(),
+    }
+}
+
+#[test]
+fn what_was_observed_is_what_tests_see() {
+    let seen = record();
+    for (action, code, _) in OBSERVED {
+        let is_it = |(kind, of, known): &Item| kind == "error" && (action == "*" || of == action) && known == code;
+        assert!(seen.keys().any(is_it), "no test sees {action} {code}");
     }
 }
 

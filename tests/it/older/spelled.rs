@@ -12,7 +12,7 @@ pub const IMAGE: &str = "aliyun_3_x64_20G_alibase_20260101.vhd";
 const LAUNCH: &str = "ImageId=aliyun_3_x64_20G_alibase_20260101.vhd InstanceType=ecs.g7.large ZoneId=cn-hangzhou-h";
 
 /// Action; parameters, ids of the scene after `@`; the code of today; the one of before.
-type Row = (&'static str, &'static str, &'static str, &'static str);
+pub type Row = (&'static str, &'static str, &'static str, &'static str);
 pub type Ids = BTreeMap<&'static str, String>;
 
 /// Small quotas, so that few things are too many.
@@ -50,7 +50,7 @@ pub async fn code(app: &TestApp, action: &str, text: &str, ids: &Ids) -> String 
     answer.code().to_owned()
 }
 
-async fn both_ways(app: &mut TestApp, ids: &Ids, rows: &[Row]) {
+pub async fn both_ways(app: &mut TestApp, ids: &Ids, rows: &[Row]) {
     for is_older in [false, true] {
         app.reconfigure(|config| config.fidelity.older_codes = is_older).await;
         let before = app.resources().await;
@@ -95,6 +95,7 @@ const DISKS: &[Row] = &[
         "InvalidSnapshotId.NotReady",
         "InvalidSnapshot.NotReady",
     ),
+    ("CreateSnapshot", "DiskId=@local", "DiskCategory.OperationNotSupported", "DiskId.ValueNotSupported"),
     ("ModifyDiskAttribute", "DiskName=name", "MissingParameter.DiskIdOrDiskIds", "IncompleteParamter"),
     ("ReInitDisk", "DiskId=@orphan", "InvalidSourceSnapshot", "OperationDenied"),
     (

@@ -113,7 +113,7 @@ async fn bad_filters_have_their_own_codes() {
     let app = TestApp::new().await;
     let many: Vec<String> = (0..101).map(|n| format!("\"s-{n}\"")).collect();
     let many = format!("[{}]", many.join(","));
-    let cases: [(&str, &str, u16, &str); 16] = [
+    let cases: [(&str, &str, u16, &str); 21] = [
         ("Status", "done", 404, "InvalidStatus.NotFound"),
         ("SnapshotType", "manual", 404, "InvalidSnapshotType.NotFound"),
         ("Usage", "disks", 404, "InvalidUsage"),
@@ -121,7 +121,12 @@ async fn bad_filters_have_their_own_codes() {
         ("Category", "gold", 403, "InvalidSnapshotCategory.Malformed"),
         ("SnapshotLinkId", "x", 404, "InvalidSnapshotLinkId.NotFound"),
         ("SnapshotIds", &many, 403, "InvalidSnapshotIds.Malformed"),
-        ("SnapshotIds", "s-1", 403, "InvalidSnapshotIds.Malformed"),
+        ("SnapshotIds", "s-1", 400, "InvalidParameter"),
+        ("SnapshotIds", "s-1,s-2", 400, "InvalidParameter"),
+        ("SnapshotIds", "null", 400, "InvalidParameter"),
+        ("SnapshotIds", "\"s-1\"", 400, "InvalidParameter"),
+        ("SnapshotIds", "[\"s-1\",]", 400, "InvalidParameter"),
+        ("SnapshotIds", "{}", 400, "InvalidParameter"),
         ("Filter.1.Key", "Size", 404, "InvalidFilterKey.NotFound"),
         ("Tag.1.Value", "v", 400, "InvalidTag.Mismatch"),
         ("Tag.21.Value", "v", 400, "InvalidTag.Mismatch"),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::savepoints::furnish;
-use crate::support::{ACCOUNT, TestApp};
+use crate::support::{ACCOUNT, OTHER_ACCOUNT, OTHER_KEY, TestApp};
 
 /// Everything but the diary, with its numbers on tombstones, and counters of nothing.
 async fn comparable(app: &TestApp) -> std::collections::BTreeMap<String, Vec<String>> {
@@ -134,4 +134,45 @@ async fn a_file_seeds_a_store_that_never_held_anything() {
     std::fs::write(&file, "disks = 1").expect("written");
     let refused = snapshotd::admin::seed::plant_file(TestApp::new().await.app(), &file).await;
     assert!(refused.is_err_and(|why| why.contains("seed.toml: disks: a list")));
+}
+
+#[tokio::test]
+async fn a_snapshot_that_a_cloud_product_manages_and_a_protected_disk_are_seeded_as_such_and_stay() {
+    let app = TestApp::new().await;
+    let seed = json!({
+        "snapshots": [{"snapshot_id": "s-managed", "source_disk_id": "d-gone", "managed_by": "hbr"}],
+        "disks": [{"disk_id": "d-kept", "delete_protection": true}],
+    });
+    app.moved("POST", "/seed", seed).await;
+    let of = ("SnapshotId", "s-managed");
+    for (action, more) in [
+        ("DeleteSnapshot", vec![]),
+        ("DeleteSnapshot", vec![("Force", "true")]),
+        ("ModifySnapshotAttribute", vec![("Description", "another")]),
+        ("ModifySnapshotCategory", vec![("Category", "Archive")]),
+        ("LockSnapshot", vec![("LockMode", "compliance"), ("LockDuration", "1"), ("CoolOffPeriod", "0")]),
+    ] {
+        let params = [&[of][..], &more].concat();
+        let answer = app.refused(action, &params, 403, "InvalidOperation.ResourceManagedByCloudProduct").await;
+        assert_eq!(answer.message().contains("[hbr]"), action == "LockSnapshot", "{}", answer.text);
+    }
+    app.refused("DeleteDisk", &[("DiskId", "d-kept")], 403, "InvalidDiskStatus.DeleteProtection").await;
+    assert_eq!(app.described("s-managed").await["SnapshotId"], "s-managed");
+    let made = [("SnapshotId", "s-managed"), ("ZoneId", "cn-hangzhou-h"), ("DiskCategory", "cloud_essd")];
+    app.ok("CreateDisk", &made).await;
+}
+
+#[tokio::test]
+async fn a_seeded_disk_of_a_snapshot_of_another_account_does_not_hold_it() {
+    let app = TestApp::new().await;
+    let seed = json!({
+        "snapshots": [{"snapshot_id": "s-ours", "source_disk_id": "d-ours"}],
+        "disks": [{"disk_id": "d-theirs", "account_id": OTHER_ACCOUNT, "source_snapshot_id": "s-ours"}],
+        "disk_snapshot_references": [{"disk_id": "d-theirs", "snapshot_id": "s-ours"}],
+    });
+    app.moved("POST", "/seed", seed).await;
+    assert_eq!(app.described("s-ours").await["Usage"], "none");
+    let listed = app.call_as(OTHER_KEY, "DescribeDisks", &[]).await.accepted();
+    assert_eq!(listed["Disks"]["Disk"][0]["SourceSnapshotId"], "");
+    app.ok("DeleteSnapshot", &[("SnapshotId", "s-ours")]).await;
 }

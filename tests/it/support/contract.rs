@@ -55,6 +55,8 @@ pub struct Refusal {
     /// With `%s` where something is filled in.
     pub message: String,
     pub is_vendors: bool,
+    /// Why it was added; empty for the vendor's own.
+    pub why: String,
 }
 
 pub struct Contract {
@@ -86,6 +88,7 @@ fn documented() -> Vec<Refusal> {
             status: status.parse().expect("a status"),
             message: message.to_owned(),
             is_vendors: true,
+            why: String::new(),
         }
     };
     ERRORS.lines().map(row).collect()
@@ -96,7 +99,8 @@ fn added() -> Vec<Refusal> {
     let rows = file["fault"].as_array().expect("a list");
     let row = |row: &toml::Value| {
         let text = |name| row.get(name).and_then(toml::Value::as_str).map(str::to_owned);
-        assert!(text("why").is_some_and(|why| !why.is_empty()), "an addition says why: {row:?}");
+        let why = text("why").filter(|why| !why.is_empty());
+        let why = why.unwrap_or_else(|| panic!("an addition says why: {row:?}"));
         let status = row["status"].as_integer().and_then(|status| u16::try_from(status).ok());
         Refusal {
             action: text("action").unwrap_or_else(|| "*".to_owned()),
@@ -104,6 +108,7 @@ fn added() -> Vec<Refusal> {
             status: status.expect("a status"),
             message: text("message").expect("a message"),
             is_vendors: false,
+            why,
         }
     };
     rows.iter().map(row).collect()

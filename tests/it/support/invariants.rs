@@ -81,7 +81,15 @@ const RULES: &[(&str, &str)] = &[
         "a reference names a disk and a snapshot that exist, and the disk agrees",
         "SELECT r.disk_id FROM disk_snapshot_references r LEFT JOIN disks d ON d.disk_id = r.disk_id
              LEFT JOIN snapshots s ON s.snapshot_id = r.snapshot_id
-         WHERE d.disk_id IS NULL OR s.snapshot_id IS NULL OR d.source_snapshot_id <> r.snapshot_id",
+         WHERE d.disk_id IS NULL OR s.snapshot_id IS NULL OR d.source_snapshot_id <> r.snapshot_id
+            OR d.account_id <> s.account_id",
+    ),
+    (
+        "what was made from a snapshot of another account says so",
+        "SELECT disk_id FROM disks d JOIN snapshots s ON s.snapshot_id = d.source_snapshot_id
+         WHERE (d.account_id <> s.account_id) <> d.foreign_source
+         UNION ALL SELECT c.snapshot_id FROM snapshots c JOIN snapshots s ON s.snapshot_id = c.source_snapshot_id
+         WHERE (c.account_id <> s.account_id) <> c.foreign_source",
     ),
     (
         "the counters of snapshots equal a recount",

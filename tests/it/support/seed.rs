@@ -49,6 +49,8 @@ pub fn disk_row(disk_id: &str, region_id: &str, now: Timestamp) -> Disk {
         attached_time: None,
         detached_time: None,
         snapshots_taken: 0,
+        delete_protection: false.into(),
+        foreign_source: false.into(),
     }
 }
 

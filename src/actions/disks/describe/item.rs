@@ -157,7 +157,7 @@ impl Item {
             region_id: row.region_id,
             zone_id: row.zone_id,
             image_id: row.image_id,
-            source_snapshot_id: row.source_snapshot_id,
+            source_snapshot_id: if row.foreign_source.into() { String::new() } else { row.source_snapshot_id },
             serial_number: row.serial_number,
             disk_charge_type: row.disk_charge_type,
             kms_key_id: row.kms_key_id,
