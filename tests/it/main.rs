@@ -20,6 +20,7 @@ mod disk_specs;
 mod disks;
 mod gateway;
 mod golden;
+mod held;
 mod histories;
 mod image_attributes;
 mod image_copies;
