@@ -153,17 +153,6 @@ impl LockTable {
         rows.sort_by(|a, b| (&a.account_id, &a.resource_id).cmp(&(&b.account_id, &b.resource_id)));
         rows
     }
-
-    /// How many rows are held now.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.lock().len()
-    }
-
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 impl Rows {
@@ -303,7 +292,7 @@ mod tests {
         let exclusive = table.try_acquire("a", &RowLocks::exclusive("s-1"), None).expect("free again");
         assert!(table.try_acquire("a", &shared, None).is_err());
         drop(exclusive);
-        assert!(table.is_empty());
+        assert!(table.list().is_empty());
     }
 
     #[test]
@@ -312,7 +301,44 @@ mod tests {
         let _held = table.try_acquire("a", &RowLocks::exclusive("s-2"), None).expect("free");
         let both = RowLocks::exclusive("s-1").and("s-2", Mode::Shared);
         assert!(table.try_acquire("a", &both, None).is_err());
-        assert_eq!(table.len(), 1);
+        assert_eq!(table.list().len(), 1);
+    }
+
+    #[test]
+    fn rows_that_are_held_already_are_neither_taken_nor_released_again() {
+        let table = LockTable::default();
+        let (exclusive, shared) = (RowLocks::exclusive("s-1"), RowLocks::shared("s-1"));
+        let own = table.try_acquire("a", &exclusive, None).expect("free");
+        for more in [&exclusive, &shared] {
+            drop(table.try_acquire("a", more, Some(&own)).expect("held already"));
+        }
+        assert!(table.try_acquire("a", &shared, None).is_err());
+        drop(own);
+        let own = table.try_acquire("a", &shared, None).expect("free again");
+        assert!(table.try_acquire("a", &exclusive, Some(&own)).is_err(), "it is held in common with others");
+        drop(table.try_acquire("a", &shared, Some(&own)).expect("held already"));
+        assert_eq!(table.list().len(), 1);
+    }
+
+    #[test]
+    fn held_rows_are_listed_with_their_account_by_account_and_id() {
+        let table = LockTable::default();
+        let _second = table.try_acquire("b", &RowLocks::shared("s-1"), None).expect("free");
+        let _first = table.try_acquire("a", &RowLocks::exclusive("s-2").and("s-1", Mode::Shared), None).expect("free");
+        let row = |row: InFlight| (row.account_id, row.resource_id, row.mode);
+        let wanted = [("a", "s-1", Mode::Shared), ("a", "s-2", Mode::Exclusive), ("b", "s-1", Mode::Shared)];
+        let wanted = wanted.map(|(account_id, id, mode)| (account_id.to_owned(), id.to_owned(), mode));
+        assert_eq!(table.list().into_iter().map(row).collect::<Vec<_>>(), wanted);
+    }
+
+    #[tokio::test]
+    async fn a_wait_for_a_row_ends_at_its_deadline() {
+        let table = LockTable::default();
+        let locks = RowLocks::exclusive("s-1");
+        let _held = table.try_acquire("a", &locks, None).expect("free");
+        let waited = table.acquire("a", &locks, Duration::from_millis(20));
+        let answer = tokio::time::timeout(Duration::from_secs(60), waited).await.expect("an end");
+        assert_eq!(answer.err().expect("held").code(), "Operation.Conflict");
     }
 
     #[test]

@@ -233,8 +233,9 @@ mod tests {
     #[test]
     fn lists_and_objects_may_come_as_one_json_string() {
         assert_eq!(everything(r#"DiskId=["a","b"]"#).unwrap().disk_id, ["a", "b"]);
-        let read = everything(r#"Tag=[{"Key":"a","Value":1},{"key":"b","Value":""}]"#).unwrap();
-        assert_eq!(read.tag, [tag("a", Some("1")), tag("b", None)]);
+        let read =
+            everything(r#"Tag=[{"Key":"a","Value":1},{"key":"b","Value":""},{"Key":"c","Value":null}]"#).unwrap();
+        assert_eq!(read.tag, [tag("a", Some("1")), tag("b", None), tag("c", None)]);
         let read =
             everything(r#"CopyEncryptionConfiguration={"Encrypted":true,"kMSKeyId":"k","Arn":[{"Key":"r"}],"X":null}"#);
         let wanted = Encryption { encrypted: true, key: Some("k".to_owned()), arn: vec![tag("r", None)] };

@@ -76,7 +76,8 @@ fn success_xml<T: Serialize>(action: &str, request_id: &str, value: &T) -> Resul
     let start = body.len();
     value.serialize(Serializer::with_root(&mut Carried(&mut body), Some(&root))?)?;
     let (open, request_id) = (start + root.len() + 2, format!("<RequestId>{request_id}</RequestId>"));
-    if body[start..].ends_with("/>") && body.len() == open + 1 {
+    // A value without members is `<Root/>`, which is shorter than any other.
+    if body.len() == open + 1 {
         body.truncate(start);
         body.extend(["<", &root, ">", &request_id, "</", &root, ">"]);
     } else {

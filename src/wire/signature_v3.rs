@@ -197,6 +197,32 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_the_authorization_header_without_a_value_is_missing() {
+        for text in ["A Credential=,SignedHeaders=a,Signature=00", "A Credential=AK,SignedHeaders=,Signature=00"] {
+            assert!(Authorization::parse(text).is_none(), "{text}");
+        }
+        assert!(Authorization::parse("A Credential=AK,SignedHeaders=a,Signature=").is_none());
+    }
+
+    #[test]
+    fn as_many_signed_headers_are_taken_as_the_bound_says_and_no_more() {
+        let with = |count| format!("A Credential=AK,SignedHeaders={},Signature=00", vec!["host"; count].join(";"));
+        assert!(Authorization::parse(&with(SIGNED_HEADERS)).is_some());
+        assert!(Authorization::parse(&with(SIGNED_HEADERS + 1)).is_none());
+    }
+
+    #[test]
+    fn values_of_a_repeated_header_are_signed_trimmed_and_joined_by_commas() {
+        let mut headers = HeaderMap::new();
+        for value in [" one ", "two", "three"] {
+            headers.append("x-acs-meta", value.parse().unwrap());
+        }
+        let request = Signed { method: "GET", path: "/", query: &[], headers: &headers, body: b"" };
+        let text = canonical_request(&request, "x-acs-meta");
+        assert_eq!(text.lines().nth(3), Some("x-acs-meta:one,two,three"));
+    }
+
+    #[test]
     fn the_hash_of_an_empty_body_is_the_known_one() {
         assert!(payload_hash(b"").starts_with("e3b0c442") && payload_hash(b"").ends_with("b855"));
     }

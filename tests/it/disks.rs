@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::support::answer::{Answer, column, text};
-use crate::support::{OTHER_KEY, OTHER_REGION, REGION, TestApp};
+use crate::support::{ACCOUNT, OTHER_KEY, OTHER_REGION, REGION, TestApp};
 use snapshotd::config::Unknown;
+use snapshotd::store::row_locks::RowLocks;
 
 const ZONE: (&str, &str) = ("ZoneId", "cn-hangzhou-h");
 const ESSD: (&str, &str) = ("DiskCategory", "cloud_essd");
@@ -59,6 +60,21 @@ async fn a_disk_whose_source_was_deleted_by_force_lives_on_and_cannot_be_reiniti
     assert_eq!(app.dump().await, before);
     app.ok("DetachDisk", &[("DiskId", &disk), ("InstanceId", &instance)]).await;
     app.ok("DeleteDisk", &[("DiskId", &disk)]).await;
+}
+
+#[tokio::test]
+async fn a_disk_goes_back_only_while_nobody_has_its_source_for_himself() {
+    let app = TestApp::new().await;
+    let (snapshot, disk, _) = restorable(&app).await;
+    let reinitialise = [("DiskId", disk.as_str())];
+    let call = app.app().store.hold(ACCOUNT, &RowLocks::exclusive(&snapshot)).await.expect("free");
+    app.refused("ReInitDisk", &reinitialise, 403, "Operation.Conflict").await;
+    drop(call);
+    for (mode, code) in [("exclusive", "Operation.Conflict"), ("shared", "")] {
+        app.sql("DELETE FROM row_locks WHERE holder = 'operator:test'").await;
+        app.sql(&format!("INSERT INTO row_locks VALUES ('{snapshot}', 'operator:test', '{mode}', 0)")).await;
+        assert_eq!(app.call("ReInitDisk", &reinitialise).await.code(), code, "{mode}");
+    }
 }
 
 #[tokio::test]

@@ -301,7 +301,9 @@ async fn an_image_of_an_instance_has_a_snapshot_of_each_disk_that_outlives_it() 
     assert_eq!(text(&shown(&app, &image).await, "/Status"), "Available");
     app.ok("DeleteImage", &[("ImageId", &image)]).await;
     for snapshot in snapshots {
-        assert_eq!(text(&app.described(&snapshot).await, "/Status"), "accomplished");
+        let made = app.described(&snapshot).await;
+        let name = format!("Created_for_image_of_{}", text(&made, "/SourceDiskId"));
+        assert_eq!((text(&made, "/Status"), text(&made, "/SnapshotName")), ("accomplished".into(), name));
         app.ok("DeleteSnapshot", &[("SnapshotId", &snapshot)]).await;
     }
 }

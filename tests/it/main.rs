@@ -22,6 +22,7 @@ mod disks;
 mod foreign_ids;
 mod gateway;
 mod golden;
+mod held;
 mod histories;
 mod image_attributes;
 mod image_copies;

@@ -13,13 +13,13 @@ use crate::support::contract::contract;
 use crate::support::{OTHER_ACCOUNT, REGION, TestApp};
 
 const CLIENTS: usize = 64;
-const BASE: (&str, &str) = ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd");
-const TYPE: (&str, &str) = ("InstanceType", "ecs.g7.large");
-const ZONE: (&str, &str) = ("ZoneId", "cn-hangzhou-h");
+pub const BASE: (&str, &str) = ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd");
+pub const TYPE: (&str, &str) = ("InstanceType", "ecs.g7.large");
+pub const ZONE: (&str, &str) = ("ZoneId", "cn-hangzhou-h");
 
 /// What the instance of the scene does; an action needs the one or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Is {
+pub enum Is {
     Running,
     Stopped,
     /// Running and paid in advance.
@@ -28,17 +28,17 @@ enum Is {
 use Is::{PaidFor, Running, Stopped};
 
 /// Values that begin with `@` are ids of the scene.
-type Row = (&'static str, Is, &'static [(&'static str, &'static str)]);
+pub type Row = (&'static str, Is, &'static [(&'static str, &'static str)]);
 
-const COPY: &[(&str, &str)] = &[
+pub const COPY: &[(&str, &str)] = &[
     ("SnapshotId", "@snapshot"),
     ("DestinationRegionId", "cn-beijing"),
     ("DestinationSnapshotName", "copy"),
     ("DestinationSnapshotDescription", "copy"),
 ];
-const LOCK: &[(&str, &str)] =
+pub const LOCK: &[(&str, &str)] =
     &[("SnapshotId", "@snapshot"), ("LockMode", "compliance"), ("LockDuration", "2"), ("CoolOffPeriod", "3")];
-const CLONE: &[(&str, &str)] = &[
+pub const CLONE: &[(&str, &str)] = &[
     ("SourceDiskId", "@disk"),
     ("DiskName", "clone"),
     ("Size", "50"),
@@ -47,7 +47,7 @@ const CLONE: &[(&str, &str)] = &[
     ("Encrypted", "false"),
     ("MultiAttach", "Disabled"),
 ];
-const COPY_IMAGE: &[(&str, &str)] = &[("ImageId", "@image"), ("DestinationRegionId", "cn-beijing")];
+pub const COPY_IMAGE: &[(&str, &str)] = &[("ImageId", "@image"), ("DestinationRegionId", "cn-beijing")];
 
 const WITH_TOKEN: &[Row] = &[
     ("CreateSnapshot", Running, &[("DiskId", "@disk")]),
@@ -91,13 +91,13 @@ const WITH_DRY_RUN: &[Row] = &[
 ];
 
 /// An instance with its two disks, a snapshot of each, that of the system disk locked and imaged.
-struct Scene {
-    app: TestApp,
-    ids: BTreeMap<&'static str, String>,
+pub struct Scene {
+    pub app: TestApp,
+    pub ids: BTreeMap<&'static str, String>,
 }
 
 impl Scene {
-    async fn new(is: Is) -> Self {
+    pub async fn new(is: Is) -> Self {
         let app = TestApp::new().await;
         let system = ("SystemDisk.Category", "cloud_essd");
         let data = [("DataDisk.1.Category", "cloud_essd"), ("DataDisk.1.Size", "40")];
@@ -122,6 +122,7 @@ impl Scene {
             ("@disks", format!("[\"{disk}\"]")),
             ("@instance", instance),
             ("@disk", disk),
+            ("@system", system),
             ("@snapshot", snapshot),
             ("@locked", locked),
             ("@image", image),
@@ -129,7 +130,7 @@ impl Scene {
         Self { app, ids }
     }
 
-    fn params<'a>(&'a self, row: &Row, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
+    pub fn params<'a>(&'a self, row: &Row, more: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
         let id = |value: &'a str| self.ids.get(value).map_or(value, String::as_str);
         let given = row.2.iter().map(|(name, value)| (*name, id(value)));
         given.chain([("RegionId", REGION), more]).collect()

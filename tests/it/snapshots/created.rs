@@ -94,6 +94,28 @@ async fn malformed_values_have_their_own_codes() {
 }
 
 #[tokio::test]
+async fn the_ends_of_each_range_are_in_it() {
+    let app = TestApp::new().await;
+    let disk = app.attached_disk().await;
+    let cases: [&[(&str, &str)]; 5] = [
+        &[("RetentionDays", "1")],
+        &[("RetentionDays", "65536")],
+        &[("InstantAccess", "true"), ("InstantAccessRetentionDays", "1")],
+        &[("InstantAccess", "true"), ("InstantAccessRetentionDays", "65535")],
+        // Only the two together that make it usable at once exclude each other.
+        &[("InstantAccess", "false"), ("Category", "standard")],
+    ];
+    for case in cases {
+        let id = text(&app.ok(CREATE, &[&[("DiskId", disk.as_str())], case].concat()).await, "/SnapshotId");
+        let shown = app.described(&id).await;
+        for (name, value) in case {
+            assert_eq!(shown[*name].to_string().trim_matches('"'), *value, "{name}");
+        }
+        app.advance("2s").await;
+    }
+}
+
+#[tokio::test]
 async fn the_disk_must_be_in_a_state_to_be_snapshotted() {
     let app = TestApp::new().await;
     let cases: [(&str, bool, &str, u16, &str); 4] = [

@@ -148,6 +148,32 @@ async fn bad_filters_have_their_own_codes() {
 }
 
 #[tokio::test]
+async fn a_hundred_ids_are_taken() {
+    let app = TestApp::new().await;
+    let here = app.snapshot(&app.attached_disk().await).await;
+    let ids: Vec<String> = (0..99).map(|n| format!("s-{n}")).chain([here.clone()]).collect();
+    let ids = serde_json::Value::from(ids).to_string();
+    assert_eq!(snapshot_ids(&app.ok(DESCRIBE, &[("SnapshotIds", &ids)]).await), [here]);
+}
+
+#[tokio::test]
+async fn the_total_counts_what_the_tag_and_every_other_filter_match() {
+    let app = TestApp::new().await;
+    let disk = app.attached_disk().await;
+    for name in ["one", "one", "two"] {
+        let params = [("DiskId", disk.as_str()), ("SnapshotName", name), ("Tag.1.Key", "team"), ("Tag.1.Value", "a")];
+        app.advance("2s").await;
+        app.ok("CreateSnapshot", &params).await;
+    }
+    let cases =
+        [(("Status", "all"), 3), (("Status", "accomplished"), 2), (("SnapshotName", "one"), 2), (("Usage", "disk"), 0)];
+    for (filter, total) in cases {
+        let params = [("Tag.1.Key", "team"), ("Tag.1.Value", "a"), ("PageSize", "1"), filter];
+        assert_eq!(app.ok(DESCRIBE, &params).await["TotalCount"], total, "{filter:?}");
+    }
+}
+
+#[tokio::test]
 async fn only_the_callers_snapshots_of_the_region_are_shown() {
     let app = TestApp::new().await;
     let here = app.snapshot(&app.attached_disk().await).await;

@@ -14,6 +14,9 @@ async fn name_description_and_retention_change_alone_or_together() {
     let shown = app.described(&id).await;
     assert_eq!((text(&shown, "/SnapshotName"), text(&shown, "/Description")), ("renamed".into(), String::new()));
     assert_eq!(text(&shown, "/LastModifiedTime"), "2026-01-01T01:00:02Z");
+    app.ok(MODIFY, &[("SnapshotId", &id), ("Description", "alone")]).await;
+    let shown = app.described(&id).await;
+    assert_eq!((text(&shown, "/SnapshotName"), text(&shown, "/Description")), ("renamed".into(), "alone".into()));
     let all = [("SnapshotId", id.as_str()), ("SnapshotName", "again"), ("Description", "text"), ("RetentionDays", "5")];
     app.ok(MODIFY, &all).await;
     app.ok(MODIFY, &all).await;
