@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
-use crate::support::daemon::{Connection, Daemon, PATIENCE, Reply, furnish};
+use crate::support::daemon::{Connection, Daemon, PATIENCE, Reply, binary, furnish};
 use crate::support::faultfs::Watch;
 use crate::support::{database, invariants, load};
 
@@ -185,13 +186,16 @@ fn a_read_only_file_system_refuses_writes_until_it_is_writable() {
 #[test]
 #[ignore = "tests/reliability/faults runs it: every operation"]
 fn whatever_operation_fails() {
+    let (began, mut faults) = (Instant::now(), 0);
     for errno in ["EIO", "ENOSPC", "EROFS"] {
         for operations in ["open", "read", "write", "sync", "truncate"] {
             for times in [1, 2, 0] {
-                one_after_the_other(errno, operations, "db,wal,shm", times, 1);
+                faults += one_after_the_other(errno, operations, "db,wal,shm", times, 1);
+                println!("{faults} faults so far, {:?}", began.elapsed());
             }
         }
     }
+    println!("{faults} faults, one after the other, {:?}", began.elapsed());
 }
 
 #[test]
@@ -238,7 +242,7 @@ fn start_with(operations: &str, errno: &str, step: usize) -> (usize, usize) {
     for first in (1..ENDLESS).step_by(step) {
         let rule = format!("{errno} {operations} db,wal,shm {first} 1");
         bench.watch.fail(&rule);
-        let mut program = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+        let mut program = Command::new(binary());
         program.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(bench.watch.data());
         program.envs(bench.watch.variables(false)).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().expect("it starts");
