@@ -282,3 +282,35 @@ fn a_start_that_meets_a_fault_serves_or_says_why_not_and_loses_nothing() {
     assert!(start_with("read", "EIO", 40).1 > 0);
     assert!(start_with("open,write,truncate", "EIO", 3).1 > 0);
 }
+
+/// Ends in order while an operation fails: it ends all the same, and the next start has everything.
+fn end_with(operations: &str, errno: &str, times: usize, step: usize) -> usize {
+    let mut bench = Bench::new();
+    let mut failed = 0;
+    for first in (1..ENDLESS).step_by(step) {
+        let rule = format!("{errno} {operations} db,wal,shm {first} {times}");
+        assert!(bench.snapshot(&mut bench.connect()), "{rule}");
+        Bench::settle(&mut bench.connect());
+        bench.watch.fail(&rule);
+        let end = bench.daemon.take().expect("it runs").terminate();
+        assert!(end.code().is_some(), "{rule}: {end}");
+        let fired = bench.watch.heal();
+        bench.start();
+        bench.is_well(&rule);
+        bench.is_sound(&rule);
+        if fired == 0 {
+            break;
+        }
+        failed += 1;
+    }
+    println!("ends with {errno} of a {operations} x{times}: {failed} faults");
+    failed
+}
+
+#[test]
+fn an_end_that_meets_a_fault_loses_nothing() {
+    for operations in ["write", "sync", "truncate"] {
+        assert!(end_with(operations, "EIO", 1, 1) > 0, "{operations}");
+    }
+    assert!(end_with("write,sync,truncate", "ENOSPC", 0, 3) > 0);
+}
