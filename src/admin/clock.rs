@@ -56,6 +56,7 @@ pub struct Upcoming {
 #[into_params(parameter_in = Query)]
 pub struct Shown {
     /// The next so many things that happen, 0 to 1000. [default: 10]
+    #[param(minimum = 0, maximum = 1000)]
     limit: Option<i64>,
 }
 

@@ -34,6 +34,7 @@ pub struct Wanted {
     /// Those with a higher number than this one.
     after: Option<i64>,
     /// At most so many: 100 where nothing is said, 10000 at most.
+    #[param(minimum = 1, maximum = 10000)]
     limit: Option<i64>,
     /// A name such as Snapshot:CreateSnapshotCompleted; `*` stands for any characters.
     name: Option<String>,

@@ -26,7 +26,7 @@ use crate::{App, regions};
 const NOW: &str = "now";
 
 /// What is to go; everything where nothing is named.
-#[derive(Deserialize, ToSchema)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetRequest {
     /// Only what this account owns.
@@ -56,10 +56,10 @@ impl Operation for Resetting {
 /// Takes everything away, or what is of one account or region: resources, timers, locks, client tokens, tombstones.
 ///
 /// Base images, events, webhooks and accounts stay; the clock stands where it stood.
-#[utoipa::path(post, path = "/reset", request_body = ResetRequest,
+#[utoipa::path(post, path = "/reset", request_body = Option<ResetRequest>,
     responses((status = 200, body = ResetAnswer), (status = 400, body = Problem)))]
 pub async fn reset(State(app): State<Arc<App>>, bytes: Bytes) -> Result<Json<ResetAnswer>, Refusal> {
-    let ResetRequest { account, region } = body::json(&bytes)?;
+    let ResetRequest { account, region } = body::json::<Option<_>>(&bytes)?.unwrap_or_default();
     if region.as_deref().is_some_and(|region| regions::find(region).is_none()) {
         return Err(Refusal::bad(format!("region: one of {}", regions::names().join(", "))));
     }

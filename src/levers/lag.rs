@@ -17,6 +17,7 @@ pub struct Lag {
     #[serde(default)]
     pub action: Option<String>,
     /// Milliseconds on the clock of the resources, at most 60000; 0 ends it.
+    #[schema(minimum = 0, maximum = 60000)]
     pub ms: i64,
 }
 

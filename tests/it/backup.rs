@@ -10,7 +10,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use crate::support::daemon::{Connection, Daemon, furnish};
+use crate::support::daemon::{Connection, Daemon, binary, furnish};
 use crate::support::load::{self, Client};
 use crate::support::{database, invariants};
 
@@ -47,7 +47,7 @@ impl Place {
 
     /// The exit code of a command on this folder, and all it said.
     fn run(&self, arguments: &[&str], file: &Path) -> (Option<i32>, String) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+        let mut command = Command::new(binary());
         command.arg("--data-dir").arg(self.data()).arg(arguments[0]).arg(file).args(&arguments[1..]);
         let output = command.output().expect("the binary runs");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

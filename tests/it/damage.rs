@@ -11,7 +11,7 @@ use snapshotd::config::Config;
 use snapshotd::store::{Failure, Store};
 use tempfile::TempDir;
 
-use crate::support::daemon::{Connection, Daemon, furnish};
+use crate::support::daemon::{Connection, Daemon, binary, furnish};
 use crate::support::database;
 use crate::support::random::Random;
 
@@ -90,7 +90,7 @@ impl Place {
 }
 
 fn run(command: &str, folder: &Path) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+    let mut program = Command::new(binary());
     program.args([command, "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).output().expect("it runs")
 }
 

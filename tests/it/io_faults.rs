@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Instant;
 
-use crate::support::daemon::{Connection, Daemon, PATIENCE, Reply, furnish};
+use crate::support::daemon::{Connection, Daemon, PATIENCE, Reply, binary, furnish};
 use crate::support::faultfs::Watch;
 use crate::support::{database, invariants, load};
 
@@ -185,13 +186,16 @@ fn a_read_only_file_system_refuses_writes_until_it_is_writable() {
 #[test]
 #[ignore = "tests/reliability/faults runs it: every operation"]
 fn whatever_operation_fails() {
+    let (began, mut faults) = (Instant::now(), 0);
     for errno in ["EIO", "ENOSPC", "EROFS"] {
         for operations in ["open", "read", "write", "sync", "truncate"] {
             for times in [1, 2, 0] {
-                one_after_the_other(errno, operations, "db,wal,shm", times, 1);
+                faults += one_after_the_other(errno, operations, "db,wal,shm", times, 1);
+                println!("{faults} faults so far, {:?}", began.elapsed());
             }
         }
     }
+    println!("{faults} faults, one after the other, {:?}", began.elapsed());
 }
 
 #[test]
@@ -238,7 +242,7 @@ fn start_with(operations: &str, errno: &str, step: usize) -> (usize, usize) {
     for first in (1..ENDLESS).step_by(step) {
         let rule = format!("{errno} {operations} db,wal,shm {first} 1");
         bench.watch.fail(&rule);
-        let mut program = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+        let mut program = Command::new(binary());
         program.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(bench.watch.data());
         program.envs(bench.watch.variables(false)).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().expect("it starts");
@@ -277,4 +281,36 @@ fn start_with(operations: &str, errno: &str, step: usize) -> (usize, usize) {
 fn a_start_that_meets_a_fault_serves_or_says_why_not_and_loses_nothing() {
     assert!(start_with("read", "EIO", 40).1 > 0);
     assert!(start_with("open,write,truncate", "EIO", 3).1 > 0);
+}
+
+/// Ends in order while an operation fails: it ends all the same, and the next start has everything.
+fn end_with(operations: &str, errno: &str, times: usize, step: usize) -> usize {
+    let mut bench = Bench::new();
+    let mut failed = 0;
+    for first in (1..ENDLESS).step_by(step) {
+        let rule = format!("{errno} {operations} db,wal,shm {first} {times}");
+        assert!(bench.snapshot(&mut bench.connect()), "{rule}");
+        Bench::settle(&mut bench.connect());
+        bench.watch.fail(&rule);
+        let end = bench.daemon.take().expect("it runs").terminate();
+        assert!(end.code().is_some(), "{rule}: {end}");
+        let fired = bench.watch.heal();
+        bench.start();
+        bench.is_well(&rule);
+        bench.is_sound(&rule);
+        if fired == 0 {
+            break;
+        }
+        failed += 1;
+    }
+    println!("ends with {errno} of a {operations} x{times}: {failed} faults");
+    failed
+}
+
+#[test]
+fn an_end_that_meets_a_fault_loses_nothing() {
+    for operations in ["write", "sync", "truncate"] {
+        assert!(end_with(operations, "EIO", 1, 1) > 0, "{operations}");
+    }
+    assert!(end_with("write,sync,truncate", "ENOSPC", 0, 3) > 0);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::daemon::{Daemon, furnish};
+use crate::support::daemon::{Daemon, binary, furnish};
 use crate::support::load::{self, Client};
 use crate::support::random::Random;
 use crate::support::{database, invariants, run_seed};
@@ -43,7 +43,7 @@ fn rounds(count: usize) {
             println!("{} kills, {acknowledged} calls acknowledged, {:?}", round + 1, began.elapsed());
         }
     }
-    println!("{count} kills, {acknowledged} calls acknowledged, none lost, none twice");
+    println!("{count} kills, {acknowledged} calls acknowledged, none lost, none twice, {:?}", began.elapsed());
 }
 
 fn load_and_kill(daemon: Daemon, clients: &mut [Client], calls: usize, pause: Duration) -> usize {
@@ -81,7 +81,7 @@ fn no_acknowledged_call_is_lost_by_any_of_many_kills() {
 fn a_second_daemon_on_the_same_folder_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let _first = Daemon::start(folder.path(), &VARIABLES);
-    let second = std::process::Command::new(env!("CARGO_BIN_EXE_snapshotd"))
+    let second = std::process::Command::new(binary())
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(folder.path())
         .output()

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use snapshotd::App;
 use snapshotd::config::Config;
 use snapshotd::store::Store;
 use snapshotd::store::soundness::Checked;
 
-use crate::support::daemon::{Connection, Daemon, furnish};
+use crate::support::daemon::{Connection, Daemon, binary, furnish};
 use crate::support::disk::{Disk, Log, Luck};
 use crate::support::faultfs::Watch;
 use crate::support::random::Random;
@@ -142,8 +143,7 @@ fn check(folder: &Path, told: &[Told], by: usize, when: &str) {
 
 /// Loses power after the events that are picked, each time with so many kinds of luck.
 fn lose_power(rounds: usize, picked: impl Fn(&Log, usize) -> usize, is_false: bool) -> usize {
-    let seed = run_seed();
-    let mut random = Random::seeded(seed);
+    let (began, mut random) = (Instant::now(), Random::seeded(run_seed()));
     let watch = Watch::new();
     let told = record(&watch, rounds);
     let log = Log::read(&watch.log());
@@ -151,16 +151,20 @@ fn lose_power(rounds: usize, picked: impl Fn(&Log, usize) -> usize, is_false: bo
     disk.is_false = is_false;
     for event in 0..log.len() {
         disk.advance(&log, event);
-        for n in 0..picked(&log, event) {
-            let luck = ANY[(losses + n) % ANY.len()];
+        for _ in 0..picked(&log, event) {
+            let luck = ANY[losses % ANY.len()];
             let folder = tempfile::tempdir().expect("a folder");
             disk.lose_power(folder.path(), luck, &mut random);
             let when = format!("power lost after event {event} of {}, {luck:?} of the rest there", log.len());
             check(folder.path(), &told, log.end_of(event + 1), &when);
             losses += 1;
+            if losses.is_multiple_of(500) {
+                println!("{losses} losses of power, after event {event} of {}, {:?}", log.len(), began.elapsed());
+            }
         }
     }
-    println!("{losses} losses of power in {} events, {} resources", log.len(), told.len());
+    let (events, resources) = (log.len(), told.len());
+    println!("{losses} losses of power in {events} events, {resources} resources, {:?}", began.elapsed());
     losses
 }
 
@@ -184,12 +188,12 @@ fn on_a_disk_that_only_says_that_it_has_synced_calls_are_lost() {
 #[test]
 #[ignore = "tests/reliability/power runs it: every event"]
 fn no_acknowledged_call_is_lost_with_the_power_at_any_event() {
-    lose_power(8, |_, _| 1, false);
+    lose_power(8, |_, _| ANY.len(), false);
 }
 
 /// Runs a command of the binary on the watched folder and gives the log of it.
 fn run_watched(watch: &Watch, command: &str, arguments: &[&str], file: &Path) -> Log {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+    let mut program = Command::new(binary());
     program.arg("--data-dir").arg(watch.data()).arg(command).args(arguments).arg(file);
     let output = program.envs(watch.variables(true)).output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

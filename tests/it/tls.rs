@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::support::daemon::{Daemon, PATIENCE};
+use crate::support::daemon::{Daemon, PATIENCE, binary};
 use crate::support::request::Request;
 
 const ON: (&str, &str) = ("SNAPSHOTD_TLS__LISTEN", "127.0.0.1:0");
@@ -54,7 +54,7 @@ fn send(daemon: &Daemon, roots: &str, name: &str, request: Request) -> Result<St
 }
 
 fn run(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_snapshotd"))
+    Command::new(binary())
         .args(arguments)
         .arg("--data-dir")
         .arg(folder)

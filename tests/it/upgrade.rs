@@ -10,7 +10,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::support::daemon::{Connection, Daemon};
+use crate::support::daemon::{Connection, Daemon, binary};
 use crate::support::{database, invariants};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -343,7 +343,7 @@ fn a_store_of_a_later_version_is_refused_and_left_to_the_byte() {
     for folder in [folder.path(), killed.path()] {
         let before = bytes(folder);
         for command in ["check", "serve"] {
-            let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+            let mut program = std::process::Command::new(binary());
             let output = program.args([command, "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).output();
             let output = output.expect("it runs");
             let text = String::from_utf8_lossy(&output.stderr);

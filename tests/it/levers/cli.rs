@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use crate::support::daemon::{Daemon, PATIENCE, furnish};
+use crate::support::daemon::{Daemon, PATIENCE, binary, furnish};
 
 const DISK: &str = "d-bp100000000000000001";
 
 /// Whether a command succeeded, and what it printed.
 fn run(folder: &Path, arguments: &[&str]) -> (bool, Value) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+    let mut command = Command::new(binary());
     let output = command.arg("--data-dir").arg(folder).args(arguments).output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     (output.status.success(), serde_json::from_str(&text).unwrap_or_default())

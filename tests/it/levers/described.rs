@@ -62,10 +62,10 @@ impl Maker<'_> {
     }
 
     fn number(&mut self, schema: &Value) -> Value {
-        let least = schema["minimum"].as_i64();
+        let (least, most) = (schema["minimum"].as_i64(), schema["maximum"].as_i64());
         let some = [0, 1, 2, 7, 60_000, i64::from(i32::MAX), i64::MAX, -1, i64::MIN];
         let number = some[self.random.below(some.len())];
-        json!(least.map_or(number, |least| number.max(least)))
+        json!(number.clamp(least.unwrap_or(i64::MIN), most.unwrap_or(i64::MAX)))
     }
 
     /// A value that the schema allows.

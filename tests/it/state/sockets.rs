@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 
 use super::events::Receiver;
-use crate::support::daemon::{Connection, Daemon, furnish};
+use crate::support::daemon::{Connection, Daemon, binary, furnish};
 use crate::support::{ACCOUNT, REGION, database};
 
 const DISK: &str = "d-bp100000000000000001";
@@ -123,7 +123,7 @@ fn an_account_made_at_run_time_calls_over_a_socket_and_leaves_nothing() {
 
 /// Runs a command on the daemon of a folder.
 fn command(folder: &Path, arguments: &str) -> (bool, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+    let mut command = Command::new(binary());
     let output = command.arg("--data-dir").arg(folder).args(arguments.split(' ')).output().expect("it runs");
     let text = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(text).expect("UTF-8"))
@@ -171,7 +171,7 @@ fn every_lever_of_the_state_is_a_command() {
 }
 
 fn started_with(folder: &Path, file: &Path) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_snapshotd"));
+    let mut command = Command::new(binary());
     command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(folder).env("SNAPSHOTD_SEED__FILE", file);
     command.output().expect("it runs")
 }

@@ -20,6 +20,11 @@ use super::{ACCOUNT, KEY, REGION, database, seed};
 /// No read and no wait of these tests lasts longer.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The binary under test: the one that cargo built, or the one that `SNAPSHOTD_TEST_BINARY` names.
+pub fn binary() -> PathBuf {
+    std::env::var_os("SNAPSHOTD_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_snapshotd").into(), PathBuf::from)
+}
+
 /// A running daemon; killed when dropped.
 pub struct Daemon {
     child: Option<Child>,
@@ -36,7 +41,7 @@ impl Daemon {
 
     /// As [`Daemon::start`]; what it says to people goes to `stderr`.
     pub fn start_telling(folder: &Path, variables: &[(&str, &str)], stderr: Stdio) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_snapshotd"))
+        let child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder)
             .envs(variables.iter().copied())
