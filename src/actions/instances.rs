@@ -268,7 +268,9 @@ impl Action for DeleteInstance {
             disks::detach(tx, &found.disk.disk_id, &self.instance_id).await?;
             // A disk that another instance has as well stays with that one.
             let is_free = found.attachments <= 1;
-            if is_free && bool::from(found.disk.delete_with_instance) {
+            // What never leaves its instance goes with it: alone it could neither be attached nor deleted.
+            let goes_along = bool::from(found.disk.delete_with_instance) || !bool::from(found.disk.portable);
+            if is_free && goes_along {
                 release(tx, &found.disk).await?;
                 continue;
             }

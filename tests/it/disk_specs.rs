@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::answer::text;
+use crate::support::answer::{column, text};
 use crate::support::seed::disk_row;
 use crate::support::{OTHER_KEY, OTHER_REGION, REGION, TestApp};
 use snapshotd::store::disks::Disk;
@@ -310,4 +310,16 @@ async fn disks_of_a_subscription_are_paid_for_in_either_way() {
     app.advance("5m").await;
     app.ok("ModifyDiskChargeType", &back).await;
     app.ok("DetachDisk", &detach).await;
+}
+
+#[tokio::test]
+async fn a_disk_that_is_not_portable_goes_with_its_instance() {
+    let app = TestApp::new().await;
+    let (fixed, instance) = attached(&app, "Stopped", |disk| disk.portable = false.into()).await;
+    let mut free = disk_row("d-bp1stays00000000000", REGION, app.now());
+    "In_use".clone_into(&mut free.status);
+    let free = app.insert_disk(free, Some(instance.clone())).await;
+    app.ok("DeleteInstance", &[("InstanceId", &instance)]).await;
+    let disks = app.ok("DescribeDisks", &[("RegionId", REGION)]).await;
+    assert_eq!(column(&disks, "/Disks/Disk", "DiskId"), [free], "and not {fixed}");
 }

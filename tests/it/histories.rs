@@ -5,6 +5,7 @@
 mod bad;
 mod checker;
 mod clients;
+mod disk;
 mod model;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,8 @@ use std::time::{Duration, Instant};
 
 use checker::{Found, Model, Span};
 use clients::{OPEN, Scene, Target};
-use model::{Answer, Call, Event, OfDisk, OfSnapshot, Overlap};
+use disk::OfDisk;
+use model::{Answer, Call, Event, OfSnapshot, Overlap};
 
 use crate::support::answer::{snapshot_ids, text};
 use crate::support::daemon::{Connection, Daemon};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checker::{self, Found, Model, Span};
-use super::model::{Answer, Call, Event, OfDisk, OfSnapshot, Overlap, Shown};
+use super::disk::OfDisk;
+use super::model::{Answer, Call, Event, OfSnapshot, Overlap, Shown};
 
 fn span((begun, ended): (u64, u64), call: Call, answer: Answer) -> Span<Event> {
     Span { begun, ended, call: Event { call, answer, overlap: Overlap::No } }

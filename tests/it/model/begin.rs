@@ -1,11 +1,13 @@
 //! The daemon as every sequence finds it; makes no moves.
 
+use super::ids::Ids;
+use super::reference::World;
 use super::{copies, images, instances, reference, tasks};
 use crate::support::answer::{column, text};
 use crate::support::{REGION, TestApp};
 
 /// A daemon with an instance, and the ids of that and of its disks, the system disk first.
-pub async fn begin() -> (TestApp, String, Vec<String>) {
+pub async fn begin(world: &World) -> (TestApp, Ids) {
     let app = TestApp::with(|config| {
         let millis = |seconds: i64| u32::try_from(seconds * 1_000).expect("short");
         let lifecycle = &mut config.lifecycle;
@@ -32,6 +34,7 @@ pub async fn begin() -> (TestApp, String, Vec<String>) {
         }
         lifecycle.instance_start_ms = millis(instances::INSTANCE);
         lifecycle.instance_stop_ms = millis(instances::INSTANCE);
+        config.fidelity.snapshot_service_open = false;
         config.quotas.snapshots_per_disk = reference::SNAPSHOTS_PER_DISK.try_into().expect("few");
         config.quotas.auto_snapshots_per_disk = reference::AUTO_SNAPSHOTS_PER_DISK.try_into().expect("few");
         config.quotas.policies_per_disk = reference::POLICIES_PER_DISK.try_into().expect("few");
@@ -39,6 +42,9 @@ pub async fn begin() -> (TestApp, String, Vec<String>) {
         config.quotas.concurrent_snapshots = reference::CONCURRENT_SNAPSHOTS.try_into().expect("few");
     })
     .await;
+    if world.is_service_open {
+        app.ok("OpenSnapshotService", &[("RegionId", REGION)]).await;
+    }
     let params = [
         ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"),
         ("InstanceType", "ecs.g7.large"),
@@ -56,5 +62,5 @@ pub async fn begin() -> (TestApp, String, Vec<String>) {
         column(&shown, "/Disks/Disk", "Type").into_iter().zip(column(&shown, "/Disks/Disk", "DiskId")).collect();
     disks.sort_by(|one, other| other.cmp(one));
     let disks = disks.into_iter().map(|(_, id)| id).collect();
-    (app, instance, disks)
+    (app, Ids { instances: vec![instance], disks, ..Ids::default() })
 }

@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::moves::{Nth, pick};
 use super::reference::{Origin, Outcome, SNAPSHOT, World};
-use super::{Call, Daemon, field, list, same};
+use super::ids::Ids;
+use super::shown::{field, list, same};
+use super::moves::Call;
+use super::Daemon;
 use crate::support::REGION;
 
 #[derive(Clone, Copy, Debug)]
@@ -67,11 +70,8 @@ impl World {
         let nth = self.groups.len();
         for disk in disks {
             self.begin_snapshot(disk, Origin::Group(nth));
-            // The tag that names the instance.
-            if self.disks[disk].on.is_some()
-                && let Some(snapshot) = self.snapshots.last_mut()
-            {
-                snapshot.tags.insert(u8::MAX);
+            if let Some(snapshot) = self.snapshots.last_mut() {
+                snapshot.names_instance = self.disks[disk].on.is_some();
             }
         }
         let finish = Some(self.now + SNAPSHOT);
@@ -118,11 +118,11 @@ fn name_of(number: u8) -> String {
     format!("group-{number}")
 }
 
-pub fn call(daemon: &Daemon, step: Step) -> Call {
-    let group = |nth| ("SnapshotGroupId", super::nth(&daemon.groups, nth, "ssg-bp1never"));
+pub fn call(ids: &Ids, step: Step) -> Call {
+    let group = |nth| ("SnapshotGroupId", ids.group(nth));
     match step {
         Step::Create(one, other) => {
-            ("CreateSnapshotGroup", vec![("DiskId.1", daemon.disk(one)), ("DiskId.2", daemon.disk(other))])
+            ("CreateSnapshotGroup", vec![("DiskId.1", ids.disk(one)), ("DiskId.2", ids.disk(other))])
         }
         Step::Rename { group: nth, name } => ("ModifySnapshotGroup", vec![group(nth), ("Name", name_of(name))]),
         Step::Delete(nth) => ("DeleteSnapshotGroup", vec![group(nth)]),
@@ -132,9 +132,9 @@ pub fn call(daemon: &Daemon, step: Step) -> Call {
 /// Compares the groups and who is in them.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let wanted = world.groups.iter().enumerate().filter(|(_, group)| group.is_there).map(|(nth, group)| {
-        let mut members: Vec<String> = world.members(nth).into_iter().map(|member| daemon.snapshot(member)).collect();
+        let mut members: Vec<String> = world.members(nth).into_iter().map(|member| daemon.ids.snapshot(member)).collect();
         members.sort();
-        format!("{} {} {} {members:?}", daemon.groups[nth], group.status, group.name)
+        format!("{} {} {} {members:?}", daemon.ids.group(nth), group.status, group.name)
     });
     let groups = daemon.app.ok("DescribeSnapshotGroups", &[("RegionId", REGION), ("MaxResults", "100")]).await;
     let shown = list(&groups, "/SnapshotGroups/SnapshotGroup", |row| {

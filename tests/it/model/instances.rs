@@ -8,8 +8,11 @@ use serde_json::Value;
 use super::moves::{Nth, pick};
 use super::reference::{DISK_SIZE, Disk, Outcome, World};
 use super::tasks::{CLONE, Work};
-use super::{Call, Daemon, PAGE, field, list, same};
-use crate::support::answer::text;
+use super::ids::Ids;
+use super::shown::{field, list, same};
+use super::moves::Call;
+use super::{Daemon, PAGE, charges};
+use crate::support::REGION;
 
 pub const INSTANCE: i64 = 1;
 /// GiB that a system disk of each performance level has at least.
@@ -29,11 +32,16 @@ pub enum Step {
     Run {
         amount: usize,
         data: Data,
+        is_prepaid: bool,
     },
-    Create(Data),
+    Create {
+        data: Data,
+        is_prepaid: bool,
+    },
     Start(Nth),
     Stop(Nth),
     Reboot(Nth),
+    /// With Force and TerminateSubscription, or with neither.
     Delete {
         instance: Nth,
         force: bool,
@@ -63,8 +71,9 @@ pub fn any(world: &World) -> BoxedStrategy<Step> {
         ]
     };
     prop_oneof![
-        2 => (1..3_usize, data()).prop_map(|(amount, data)| Step::Run { amount, data }),
-        1 => data().prop_map(Step::Create),
+        2 => (1..3_usize, data(), proptest::bool::ANY)
+            .prop_map(|(amount, data, is_prepaid)| Step::Run { amount, data, is_prepaid }),
+        1 => (data(), proptest::bool::ANY).prop_map(|(data, is_prepaid)| Step::Create { data, is_prepaid }),
         6 => of_status("Running").prop_map(Step::Stop),
         4 => of_status("Stopped").prop_map(Step::Start),
         2 => instance().prop_map(Step::Reboot),
@@ -83,13 +92,14 @@ pub struct Instance {
     pub until: Option<i64>,
     /// When it was started last.
     pub start: Option<i64>,
+    pub is_prepaid: bool,
 }
 
 impl World {
     pub fn instance(&mut self, step: Step) -> Outcome {
         match step {
-            Step::Run { amount, data } => self.launch(amount, data, "Pending"),
-            Step::Create(data) => self.launch(1, data, "Stopped"),
+            Step::Run { amount, data, is_prepaid } => self.launch(amount, data, is_prepaid, "Pending"),
+            Step::Create { data, is_prepaid } => self.launch(1, data, is_prepaid, "Stopped"),
             Step::Start(nth) => self.start_instance(nth),
             Step::Stop(nth) => {
                 if self.find_instance(nth)?.status == "Running" {
@@ -109,7 +119,7 @@ impl World {
         }
     }
 
-    fn find_instance(&self, nth: Nth) -> Result<&Instance, &'static str> {
+    pub fn find_instance(&self, nth: Nth) -> Result<&Instance, &'static str> {
         self.instances.get(nth).filter(|instance| instance.is_there).ok_or("InvalidInstanceId.NotFound")
     }
 
@@ -140,7 +150,7 @@ impl World {
         if self.disks_of(nth).into_iter().any(is_moving) { Err("DiskError") } else { Ok(()) }
     }
 
-    fn launch(&mut self, amount: usize, data: Data, status: &'static str) -> Outcome {
+    fn launch(&mut self, amount: usize, data: Data, is_prepaid: bool, status: &'static str) -> Outcome {
         if let Data::From(nth) = data {
             let snapshot = self.snapshot(nth).map_err(|_| "InvalidDataDiskSnapshotId.NotFound")?;
             if self.is_being_archived(nth) {
@@ -155,15 +165,17 @@ impl World {
         }
         for _ in 0..amount {
             let until = (status == "Pending").then_some(self.now + INSTANCE);
-            self.instances.push(Instance { is_there: true, status, until, start: None });
+            self.instances.push(Instance { is_there: true, status, until, start: None, is_prepaid });
             let on = self.instances.len() - 1;
-            self.disks.push(Disk::of_instance(on, true));
+            let system = Disk { is_prepaid, is_portable: !is_prepaid, ..Disk::of_instance(on, true) };
+            let disk = Disk { is_prepaid, ..Disk::of_instance(on, false) };
+            self.disks.push(system);
             match data {
                 Data::None => {}
-                Data::Empty { stays } => self.disks.push(Disk { goes_along: !stays, ..Disk::of_instance(on, false) }),
+                Data::Empty { stays } => self.disks.push(Disk { goes_along: !stays, ..disk }),
                 Data::From(nth) => {
                     let (source, size) = (Some(nth), self.snapshots[nth].size);
-                    self.disks.push(Disk { source, refers: true, size, ..Disk::of_instance(on, false) });
+                    self.disks.push(Disk { source, refers: true, size, ..disk });
                 }
             }
         }
@@ -212,6 +224,9 @@ impl World {
     }
 
     fn delete_instance(&mut self, nth: Nth, force: bool) -> Outcome {
+        if self.find_instance(nth)?.is_prepaid && !force {
+            return Err("ChargeTypeViolation");
+        }
         match self.find_instance(nth)?.status {
             "Stopped" => {}
             "Pending" => return Err("IncorrectInstanceStatus.Initializing"),
@@ -223,7 +238,7 @@ impl World {
             return Err("Operation.Conflict");
         }
         for disk in disks {
-            if self.disks[disk].goes_along {
+            if self.disks[disk].goes_along || !self.disks[disk].is_portable {
                 self.release_disk(disk);
             } else {
                 let disk = &mut self.disks[disk];
@@ -269,11 +284,16 @@ impl World {
         }
         let known = self.disks[old].clone();
         self.release_disk(old);
-        let (goes_along, takes_automatic, may_be_taken) = (known.goes_along, known.takes_automatic, known.may_be_taken);
-        let level = known.level;
-        let disk = Disk::of_instance(nth, true);
-        let size = LEAST_SYSTEM_DISKS[level];
-        self.disks.push(Disk { size, level, may_be_taken, takes_automatic, goes_along, ..disk });
+        self.disks.push(Disk {
+            size: LEAST_SYSTEM_DISKS[known.level],
+            level: known.level,
+            may_be_taken: known.may_be_taken,
+            takes_automatic: known.takes_automatic,
+            goes_along: known.goes_along,
+            is_prepaid: known.is_prepaid,
+            is_portable: known.is_portable,
+            ..Disk::of_instance(nth, true)
+        });
         self.inherit_marks(old, self.disks.len() - 1);
         Ok(())
     }
@@ -306,10 +326,11 @@ impl World {
     }
 }
 
-pub fn call(daemon: &Daemon, world: &World, step: Step) -> Call {
-    let on = |instance| ("InstanceId", daemon.instance(instance));
-    let launched = |data: Data| {
+pub fn call(ids: &Ids, world: &World, step: Step) -> Call {
+    let on = |instance| ("InstanceId", ids.instance(instance));
+    let launched = |data: Data, is_prepaid: bool| {
         let base = [
+            ("InstanceChargeType", charges::name_of(is_prepaid)),
             ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"),
             ("InstanceType", "ecs.g7.large"),
             ("ZoneId", "cn-hangzhou-h"),
@@ -322,17 +343,22 @@ pub fn call(daemon: &Daemon, world: &World, step: Step) -> Call {
                 params.push(("DataDisk.1.Size", DISK_SIZE.to_string()));
                 params.push(("DataDisk.1.DeleteWithInstance", (!stays).to_string()));
             }
-            Data::From(snapshot) => params.push(("DataDisk.1.SnapshotId", daemon.snapshot(snapshot))),
+            Data::From(snapshot) => params.push(("DataDisk.1.SnapshotId", ids.snapshot(snapshot))),
         }
         params
     };
     match step {
-        Step::Run { amount, data } => ("RunInstances", [launched(data), vec![("Amount", amount.to_string())]].concat()),
-        Step::Create(data) => ("CreateInstance", launched(data)),
+        Step::Run { amount, data, is_prepaid } => {
+            ("RunInstances", [launched(data, is_prepaid), vec![("Amount", amount.to_string())]].concat())
+        }
+        Step::Create { data, is_prepaid } => ("CreateInstance", launched(data, is_prepaid)),
         Step::Start(nth) => ("StartInstance", vec![on(nth)]),
         Step::Stop(nth) => ("StopInstance", vec![on(nth)]),
         Step::Reboot(nth) => ("RebootInstance", vec![on(nth)]),
-        Step::Delete { instance, force } => ("DeleteInstance", vec![on(instance), ("Force", force.to_string())]),
+        Step::Delete { instance, force } => {
+            let forced = ["Force", "TerminateSubscription"].map(|name| (name, force.to_string()));
+            ("DeleteInstance", [&[on(instance)], &forced[..]].concat())
+        }
         Step::Replace(nth) => {
             let image = ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd".to_owned());
             ("ReplaceSystemDisk", vec![on(nth), image])
@@ -341,48 +367,19 @@ pub fn call(daemon: &Daemon, world: &World, step: Step) -> Call {
             let size = world.disks.get(disk).map_or(DISK_SIZE, |disk| disk.size) + more;
             let fixed = [("DiskCategory", "cloud_essd"), ("PerformanceLevel", "PL1"), ("MultiAttach", "Disabled")];
             let fixed = fixed.map(|(name, value)| (name, value.to_owned()));
-            ("CloneDisks", [&[("SourceDiskId", daemon.disk(disk)), ("Size", size.to_string())], &fixed[..]].concat())
+            ("CloneDisks", [&[("SourceDiskId", ids.disk(disk)), ("Size", size.to_string())], &fixed[..]].concat())
         }
     }
 }
 
-/// Learns the ids of what the step made, which its answer does not tell.
-pub async fn remember(daemon: &mut Daemon, world: &World, step: Step, body: &Value) {
-    match step {
-        Step::Run { .. } => {
-            let ids = body.pointer("/InstanceIdSets/InstanceIdSet").and_then(Value::as_array).expect("ids");
-            daemon.instances.extend(ids.iter().map(|id| id.as_str().expect("an id").to_owned()));
-        }
-        Step::Create(_) => daemon.instances.push(text(body, "/InstanceId")),
-        Step::Replace(_) => daemon.disks.push(text(body, "/DiskId")),
-        Step::Clone { .. } => {
-            let tasks = daemon.app.ok("DescribeTasks", &PAGE).await;
-            let ids = list(&tasks, "/TaskSet/Task", |row| field(row, "TaskId").to_owned());
-            let new = ids.into_iter().find(|id| !daemon.tasks.contains(id)).expect("its task");
-            daemon.tasks.push(new);
-        }
-        _ => return,
-    }
-    let shown = daemon.app.ok("DescribeDisks", &PAGE).await;
-    let rows = shown.pointer("/Disks/Disk").and_then(Value::as_array).expect("a list");
-    for disk in &world.disks[daemon.disks.len()..] {
-        let on = disk.on.map_or("", |on| daemon.instances[on].as_str());
-        let kind = if disk.is_system { "system" } else { "data" };
-        let is_it = |row: &&Value| {
-            let is_known = daemon.disks.iter().any(|known| known == field(row, "DiskId"));
-            !is_known && field(row, "InstanceId") == on && field(row, "Type") == kind
-        };
-        let id = rows.iter().find(is_it).map(|row| field(row, "DiskId").to_owned());
-        daemon.disks.push(id.expect("its disk"));
-    }
-}
-
-/// Compares the instances.
+/// Compares the instances, and their statuses alone.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let wanted = world.instances.iter().enumerate().filter(|(_, instance)| instance.is_there);
-    let wanted = wanted.map(|(nth, instance)| format!("{} {}", daemon.instances[nth], instance.status));
+    let wanted = wanted.map(|(nth, instance)| format!("{} {}", daemon.ids.instance(nth), instance.status));
+    let line = |row: &Value| format!("{} {}", field(row, "InstanceId"), field(row, "Status"));
     let instances = daemon.app.ok("DescribeInstances", &PAGE).await;
-    let shown =
-        list(&instances, "/Instances/Instance", |row| format!("{} {}", field(row, "InstanceId"), field(row, "Status")));
-    same(wanted, shown, step);
+    same(wanted.clone(), list(&instances, "/Instances/Instance", line), step);
+    let page = [("RegionId", REGION), ("PageSize", "50")];
+    let statuses = daemon.app.ok("DescribeInstanceStatus", &page).await;
+    same(wanted, list(&statuses, "/InstanceStatuses/InstanceStatus", line), step);
 }

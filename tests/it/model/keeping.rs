@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::moves::{Nth, pick};
 use super::reference::{DAY, Outcome, SNAPSHOT, World};
-use super::{Call, Daemon, field, list, same};
+use super::ids::Ids;
+use super::shown::{field, list, same};
+use super::moves::Call;
+use super::Daemon;
 use crate::support::REGION;
 
 const HOUR: i64 = 3_600;
@@ -112,8 +115,8 @@ impl World {
     }
 }
 
-pub fn call(daemon: &Daemon, step: Step) -> Call {
-    let snapshot = |nth| ("SnapshotId", daemon.snapshot(nth));
+pub fn call(ids: &Ids, step: Step) -> Call {
+    let snapshot = |nth| ("SnapshotId", ids.snapshot(nth));
     match step {
         Step::Lock { snapshot: nth, cool_off, days } => {
             let lock = [
@@ -131,7 +134,7 @@ pub fn call(daemon: &Daemon, step: Step) -> Call {
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let wanted = world.snapshots.iter().enumerate().filter_map(|(nth, snapshot)| {
         let lock = snapshot.lock.as_ref()?;
-        Some(format!("{} {} {} days", daemon.snapshot(nth), lock.status, lock.days))
+        Some(format!("{} {} {} days", daemon.ids.snapshot(nth), lock.status, lock.days))
     });
     let locks = daemon.app.ok("DescribeLockedSnapshots", &[("RegionId", REGION), ("MaxResults", "100")]).await;
     let shown = list(&locks, "/LockedSnapshotsInfo", |row| {

@@ -1,33 +1,38 @@
 //! What people write on resources: tags, groups, names, descriptions and flags, the calls and their rules; never what the
 //! daemon answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::moves::{Nth, pick};
 use super::reference::{Outcome, World};
-use super::{Call, Daemon, field, list, same};
+use super::ids::Ids;
+use super::shown::{field, list, same};
+use super::moves::Call;
+use super::Daemon;
 use crate::support::REGION;
 
 const KEYS: u8 = 3;
 
-/// The kinds of resources but snapshots, whose tags are moves of their own.
+/// The kinds of resources that have tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Disk,
+    Snapshot,
     Image,
     Group,
     Policy,
     Instance,
 }
 
-const KINDS: [Kind; 5] = [Kind::Disk, Kind::Image, Kind::Group, Kind::Policy, Kind::Instance];
+const KINDS: [Kind; 6] = [Kind::Disk, Kind::Snapshot, Kind::Image, Kind::Group, Kind::Policy, Kind::Instance];
 
 impl Kind {
     fn name(self) -> &'static str {
         match self {
             Self::Disk => "disk",
+            Self::Snapshot => "snapshot",
             Self::Image => "image",
             Self::Group => "snapshotgroup",
             Self::Policy => "snapshotpolicy",
@@ -38,17 +43,25 @@ impl Kind {
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
+    /// TagResources, or AddTags.
     Tag {
         kind: Kind,
         nth: Nth,
         key: u8,
         value: u8,
+        by_older: bool,
     },
-    /// All of them where none is named.
+    /// UntagResources: all of them where none is named.
     Untag {
         kind: Kind,
         nth: Nth,
         key: Option<u8>,
+    },
+    /// RemoveTags: likewise, and one with a value only where it has that one.
+    Remove {
+        kind: Kind,
+        nth: Nth,
+        tag: Option<(u8, Option<u8>)>,
     },
     /// JoinResourceGroup of a disk.
     Join {
@@ -79,8 +92,11 @@ pub fn any(world: &World) -> BoxedStrategy<Step> {
     };
     let flag = || proptest::option::of(proptest::bool::ANY);
     prop_oneof![
-        4 => (of_kind(), 0..KEYS, 0..2_u8).prop_map(|((kind, nth), key, value)| Step::Tag { kind, nth, key, value }),
+        5 => (of_kind(), 0..KEYS, 0..2_u8, proptest::bool::weighted(0.3))
+            .prop_map(|((kind, nth), key, value, by_older)| Step::Tag { kind, nth, key, value, by_older }),
         2 => (of_kind(), proptest::option::of(0..KEYS)).prop_map(|((kind, nth), key)| Step::Untag { kind, nth, key }),
+        1 => (of_kind(), proptest::option::of((0..KEYS, proptest::option::of(0..2_u8))))
+            .prop_map(|((kind, nth), tag)| Step::Remove { kind, nth, tag }),
         2 => (disk(), 0..3_u8).prop_map(|(disk, group)| Step::Join { disk, group }),
         4 => (disk(), 0..9_u8, flag(), flag()).prop_map(|(disk, name, goes_along, takes_automatic)| {
             Step::Disk { disk, name, goes_along, takes_automatic }
@@ -103,6 +119,7 @@ impl World {
     fn all(&self, kind: Kind) -> Vec<bool> {
         match kind {
             Kind::Disk => self.disks.iter().map(|disk| disk.is_there).collect(),
+            Kind::Snapshot => self.snapshots.iter().map(|snapshot| snapshot.is_there).collect(),
             Kind::Image => self.images.iter().map(|image| image.is_there).collect(),
             Kind::Group => self.groups.iter().map(|group| group.is_there).collect(),
             Kind::Policy => self.policies.iter().map(|policy| policy.is_there).collect(),
@@ -116,17 +133,12 @@ impl World {
 
     pub fn mark(&mut self, step: Step) -> Outcome {
         match step {
-            Step::Tag { kind, nth, key, value } => {
+            Step::Tag { kind, nth, key, value, .. } => {
                 self.is_marked(kind, nth)?;
                 self.marks.tags.insert((kind, nth, key), value);
             }
-            Step::Untag { kind, nth, key } => {
-                self.is_marked(kind, nth)?;
-                let is_gone = |(of, other, known): &(Kind, Nth, u8)| {
-                    (*of, *other) == (kind, nth) && key.is_none_or(|key| key == *known)
-                };
-                self.marks.tags.retain(|tag, _| !is_gone(tag));
-            }
+            Step::Untag { kind, nth, key } => self.untag(kind, nth, key.map(|key| (key, None)))?,
+            Step::Remove { kind, nth, tag } => self.untag(kind, nth, tag)?,
             Step::Join { disk, group } => {
                 self.is_marked(Kind::Disk, disk)?;
                 self.marks.groups.insert(disk, group);
@@ -134,6 +146,9 @@ impl World {
             Step::Disk { disk: nth, name, goes_along, takes_automatic } => {
                 if matches!(self.disk(nth)?.status, "Creating" | "ReIniting") {
                     return Err("IncorrectDiskStatus");
+                }
+                if goes_along == Some(false) && !self.disks[nth].is_portable {
+                    return Err("DiskNotPortable");
                 }
                 let disk = &mut self.disks[nth];
                 disk.goes_along = goes_along.unwrap_or(disk.goes_along);
@@ -143,6 +158,23 @@ impl World {
             Step::Image { image, name } => self.rename_image(image, name)?,
         }
         Ok(())
+    }
+
+    /// The tag of this key, with this value where one is given; all of them where no tag is named.
+    fn untag(&mut self, kind: Kind, nth: Nth, tag: Option<(u8, Option<u8>)>) -> Outcome {
+        self.is_marked(kind, nth)?;
+        let is_meant = |key: u8, value: u8| {
+            tag.is_none_or(|(named, wanted)| key == named && wanted.is_none_or(|wanted| value == wanted))
+        };
+        self.marks.tags.retain(|(of, other, key), value| (*of, *other) != (kind, nth) || !is_meant(*key, *value));
+        if kind == Kind::Snapshot && tag.is_none() {
+            self.snapshots[nth].names_instance = false;
+        }
+        Ok(())
+    }
+
+    pub fn count_tags(&self, kind: Kind, nth: Nth) -> usize {
+        self.marks.tags.keys().filter(|(of, other, _)| (*of, *other) == (kind, nth)).count()
     }
 
     fn rename_image(&mut self, nth: Nth, name: u8) -> Outcome {
@@ -183,66 +215,131 @@ fn name_of(name: u8) -> String {
     format!("name-{name}")
 }
 
-fn id(daemon: &Daemon, kind: Kind, nth: Nth) -> String {
+fn id(ids: &Ids, kind: Kind, nth: Nth) -> String {
     match kind {
-        Kind::Disk => daemon.disk(nth),
-        Kind::Image => super::nth(&daemon.images, nth, "m-bp1never"),
-        Kind::Group => super::nth(&daemon.groups, nth, "ssg-bp1never"),
-        Kind::Policy => super::nth(&daemon.policies, nth, "sp-bp1never"),
-        Kind::Instance => daemon.instance(nth),
+        Kind::Disk => ids.disk(nth),
+        Kind::Snapshot => ids.snapshot(nth),
+        Kind::Image => ids.image(nth),
+        Kind::Group => ids.group(nth),
+        Kind::Policy => ids.policy(nth),
+        Kind::Instance => ids.instance(nth),
     }
 }
 
-pub fn call(daemon: &Daemon, step: Step) -> Call {
-    let of = |kind: Kind, nth| vec![("ResourceType", kind.name().to_owned()), ("ResourceId.1", id(daemon, kind, nth))];
-    let key = |key: u8| format!("mark-{key}");
+fn key_of(key: u8) -> String {
+    format!("mark-{key}")
+}
+
+fn value_of(value: u8) -> String {
+    format!("value-{value}")
+}
+
+pub fn call(ids: &Ids, step: Step) -> Call {
+    let of = |kind: Kind, nth, name| vec![("ResourceType", kind.name().to_owned()), (name, id(ids, kind, nth))];
     match step {
-        Step::Tag { kind, nth, key: number, value } => {
-            let tag = [("Tag.1.Key", key(number)), ("Tag.1.Value", format!("value-{value}"))];
-            ("TagResources", [of(kind, nth), tag.to_vec()].concat())
+        Step::Tag { kind, nth, key, value, by_older } => {
+            let (action, resource) =
+                if by_older { ("AddTags", "ResourceId") } else { ("TagResources", "ResourceId.1") };
+            let tag = vec![("Tag.1.Key", key_of(key)), ("Tag.1.Value", value_of(value))];
+            (action, [of(kind, nth, resource), tag].concat())
         }
-        Step::Untag { kind, nth, key: number } => {
-            let which = number.map_or_else(|| ("All", "true".to_owned()), |number| ("TagKey.1", key(number)));
-            ("UntagResources", [of(kind, nth), vec![which]].concat())
+        Step::Untag { kind, nth, key } => {
+            let which = key.map_or_else(|| ("All", "true".to_owned()), |key| ("TagKey.1", key_of(key)));
+            ("UntagResources", [of(kind, nth, "ResourceId.1"), vec![which]].concat())
+        }
+        Step::Remove { kind, nth, tag } => {
+            let key = tag.map(|(key, _)| ("Tag.1.Key", key_of(key)));
+            let value = tag.and_then(|(_, value)| Some(("Tag.1.Value", value_of(value?))));
+            ("RemoveTags", of(kind, nth, "ResourceId").into_iter().chain(key).chain(value).collect())
         }
         Step::Join { disk, group } => {
             let group = ("ResourceGroupId", format!("rg-{group}"));
-            let of = [("ResourceType", "disk".to_owned()), ("ResourceId", daemon.disk(disk))];
+            let of = [("ResourceType", "disk".to_owned()), ("ResourceId", ids.disk(disk))];
             ("JoinResourceGroup", [&of[..], &[group]].concat())
         }
         Step::Disk { disk, name, goes_along, takes_automatic } => {
             let named = ["DiskName", "Description"].map(|field| (field, name_of(name)));
             let flags = [("DeleteWithInstance", goes_along), ("DeleteAutoSnapshot", takes_automatic)];
             let flags = flags.into_iter().filter_map(|(name, flag)| Some((name, flag?.to_string())));
-            let params = std::iter::once(("DiskId", daemon.disk(disk))).chain(named).chain(flags);
+            let params = std::iter::once(("DiskId", ids.disk(disk))).chain(named).chain(flags);
             ("ModifyDiskAttribute", params.collect())
         }
         Step::Image { image, name } => {
-            let image = ("ImageId", super::nth(&daemon.images, image, "m-bp1never"));
+            let image = ("ImageId", ids.image(image));
             ("ModifyImageAttribute", vec![image, ("ImageName", name_of(name)), ("Description", name_of(name))])
         }
     }
 }
 
-/// Compares the tags: looked for by their keys, so that those of what is gone would show.
+/// Compares the tags: all with how many carry them, and at turns those of a kind and those who carry one; they are looked
+/// for by their keys, so that those of what is gone would show.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
-    for kind in KINDS {
-        let is_used = world.marks.tags.keys().any(|(of, ..)| *of == kind);
-        for key in (0..KEYS).filter(|_| is_used) {
-            let there = world.all(kind);
-            let tags = world.marks.tags.iter();
-            let tags = tags.filter(|((of, nth, known), _)| (*of, *known) == (kind, key) && there[*nth]);
-            let wanted =
-                tags.map(|((_, nth, key), value)| format!("{} mark-{key}=value-{value}", id(daemon, kind, *nth)));
-            let key = format!("mark-{key}");
-            let params = [("RegionId", REGION), ("ResourceType", kind.name()), ("Tag.1.Key", key.as_str())];
-            let shown = daemon.app.ok("ListTagResources", &params).await;
-            let shown = list(&shown, "/TagResources/TagResource", |row| {
-                format!("{} {}={}", field(row, "ResourceId"), field(row, "TagKey"), field(row, "TagValue"))
-            });
-            // Tags that a resource was given otherwise are no marks.
-            let shown: Vec<String> = shown.into_iter().filter(|line| line.contains(&format!(" {key}="))).collect();
-            same(wanted, shown, step);
-        }
+    if world.marks.tags.is_empty() {
+        return;
     }
+    compare_counts(daemon, world, step).await;
+    let key = u8::try_from(daemon.turn % usize::from(KEYS)).expect("few");
+    compare_carriers(daemon, world, step, key).await;
+    let kind = KINDS[daemon.turn % KINDS.len()];
+    for key in 0..KEYS {
+        compare_of_kind(daemon, world, step, (kind, key)).await;
+    }
+}
+
+impl World {
+    /// Kind, resource, key and value of each tag that is there.
+    fn tags(&self) -> Vec<(Kind, Nth, u8, u8)> {
+        let all = self.marks.tags.iter().map(|((kind, nth, key), value)| (*kind, *nth, *key, *value));
+        all.filter(|(kind, nth, ..)| self.all(*kind)[*nth]).collect()
+    }
+}
+
+async fn compare_counts(daemon: &Daemon, world: &World, step: &super::Move) {
+    // Groups are counted nowhere, though their tags are told.
+    let counted = [
+        (Kind::Disk, "Disk"),
+        (Kind::Snapshot, "Snapshot"),
+        (Kind::Image, "Image"),
+        (Kind::Policy, "SnapshotPolicy"),
+        (Kind::Instance, "Instance"),
+    ];
+    let tags = world.tags();
+    let told: BTreeSet<(u8, u8)> = tags.iter().map(|(.., key, value)| (*key, *value)).collect();
+    let wanted = told.into_iter().map(|tag| {
+        let of = |kind: Kind| tags.iter().filter(|(of, _, key, value)| *of == kind && (*key, *value) == tag).count();
+        let counts = counted.map(|(kind, _)| of(kind).to_string());
+        format!("{}={} {counts:?}", key_of(tag.0), value_of(tag.1))
+    });
+    let page = [("RegionId", REGION), ("PageSize", "100")];
+    let shown = list(&daemon.app.ok("DescribeTags", &page).await, "/Tags/Tag", |row| {
+        let counts = counted.map(|(_, name)| row["ResourceTypeCount"][name].to_string());
+        format!("{}={} {counts:?}", field(row, "TagKey"), field(row, "TagValue"))
+    });
+    // Tags that a resource was given otherwise are no marks.
+    let shown = shown.into_iter().filter(|line| line.starts_with("mark-")).collect();
+    same(wanted, shown, step);
+}
+
+async fn compare_carriers(daemon: &Daemon, world: &World, step: &super::Move, key: u8) {
+    let tags = world.tags().into_iter().filter(|(_, _, known, _)| *known == key);
+    let wanted = tags.map(|(kind, nth, ..)| format!("{} {}", kind.name(), id(&daemon.ids, kind, nth)));
+    let key = key_of(key);
+    let params = [("RegionId", REGION), ("PageSize", "100"), ("Tag.1.Key", key.as_str())];
+    let shown = daemon.app.ok("DescribeResourceByTags", &params).await;
+    let line = |row: &serde_json::Value| format!("{} {}", field(row, "ResourceType"), field(row, "ResourceId"));
+    same(wanted, list(&shown, "/Resources/Resource", line), step);
+}
+
+async fn compare_of_kind(daemon: &Daemon, world: &World, step: &super::Move, (kind, key): (Kind, u8)) {
+    let tags = world.tags().into_iter().filter(|(of, _, known, _)| (*of, *known) == (kind, key));
+    let key = key_of(key);
+    let wanted = tags.map(|(_, nth, _, value)| format!("{} {key}={}", id(&daemon.ids, kind, nth), value_of(value)));
+    let params = [("RegionId", REGION), ("ResourceType", kind.name()), ("Tag.1.Key", key.as_str())];
+    let shown = daemon.app.ok("ListTagResources", &params).await;
+    let shown = list(&shown, "/TagResources/TagResource", |row| {
+        format!("{} {}={}", field(row, "ResourceId"), field(row, "TagKey"), field(row, "TagValue"))
+    });
+    // The other tags of these resources are told as well.
+    let shown = shown.into_iter().filter(|line| line.contains(&format!(" {key}="))).collect();
+    same(wanted, shown, step);
 }

@@ -6,10 +6,14 @@ use proptest::prelude::*;
 
 use super::moves::{Nth, pick};
 use super::reference::{
-    AUTO_SNAPSHOTS_PER_DISK, CONCURRENT_SNAPSHOTS, DAY, Origin, Outcome, POLICIES_PER_DISK, Snapshot, World,
+    AUTO_SNAPSHOTS_PER_DISK, CONCURRENT_SNAPSHOTS, DAY, Origin, Outcome, POLICIES_PER_DISK, SNAPSHOT, Snapshot, World,
 };
-use super::{Call, Daemon, field, list, same};
-use crate::support::REGION;
+use super::copies::PlannedCopy;
+use super::ids::Ids;
+use super::shown::{field, list, one_of, same};
+use super::moves::Call;
+use super::Daemon;
+use crate::support::{OTHER_REGION, REGION};
 
 const HOUR: i64 = 3_600;
 /// The hours of two policies never meet: each has one of its own in a third of the day.
@@ -36,15 +40,18 @@ pub struct Schedule {
     third: usize,
     weekdays: [i64; 2],
     days: i64,
+    /// Days of retention of copies in the other region, where such are made.
+    copied_days: Option<i64>,
 }
 
 pub fn any(world: &World) -> BoxedStrategy<Step> {
     let disk = || pick(world.disks.iter().map(|disk| disk.is_there && disk.ever_attached));
     let policy = || pick(world.policies.iter().map(|policy| policy.is_there));
-    let days = prop_oneof![Just(-1_i64), 1..4_i64];
-    let schedule = (0..3_usize, 1..7_i64, days).prop_map(|(third, weekday, days)| {
+    let days = || prop_oneof![Just(-1_i64), 1..4_i64];
+    let copied = proptest::option::of(days());
+    let schedule = (0..3_usize, 1..7_i64, days(), copied).prop_map(|(third, weekday, days, copied_days)| {
         let weekdays = [weekday, 7];
-        Schedule { third, weekdays, days }
+        Schedule { third, weekdays, days, copied_days }
     });
     let has_policy = world.policies.iter().any(|policy| policy.is_there);
     let if_any = |weight: u32| if has_policy { 4 * weight } else { 1 };
@@ -166,11 +173,13 @@ impl World {
                 && self.unfinished(disk) < CONCURRENT_SNAPSHOTS;
             if is_fit && self.has_room(disk) {
                 self.begin_snapshot(disk, Origin::Policy(nth));
-                let days = self.policies[nth].schedule.days;
-                if days > 0
-                    && let Some(snapshot) = self.snapshots.last_mut()
-                {
-                    (snapshot.days, snapshot.expire) = (Some(days), Some(snapshot.created + days * DAY));
+                let Schedule { days, copied_days, .. } = self.policies[nth].schedule;
+                if let Some(snapshot) = self.snapshots.last_mut() {
+                    let until = |days: i64| snapshot.created + days * DAY;
+                    snapshot.days = (days > 0).then_some(days);
+                    snapshot.expire = snapshot.days.map(until);
+                    let due = snapshot.created + SNAPSHOT;
+                    snapshot.planned_copy = copied_days.map(|days| PlannedCopy { due, days: (days > 0).then_some(days) });
                 }
             }
         }
@@ -203,19 +212,22 @@ fn json(numbers: &[i64]) -> String {
     format!("{texts:?}").replace(' ', "")
 }
 
-pub fn call(daemon: &Daemon, world: &World, step: Step) -> Call {
-    let id = |nth| ("autoSnapshotPolicyId", super::nth(&daemon.policies, nth, "sp-bp1never"));
-    let disks = |disk| ("diskIds", format!("[\"{}\"]", daemon.disk(disk)));
+pub fn call(ids: &Ids, world: &World, step: Step) -> Call {
+    let id = |nth| ("autoSnapshotPolicyId", ids.policy(nth));
+    let disks = |disk| ("diskIds", format!("[\"{}\"]", ids.disk(disk)));
     let values = |nth: Nth, schedule: Schedule| {
         let hour = world.policies.get(nth).map_or(0, |policy| policy.hour);
         vec![
             ("timePoints", json(&[hour])),
             ("repeatWeekdays", json(&schedule.weekdays)),
             ("retentionDays", schedule.days.to_string()),
+            ("EnableCrossRegionCopy", schedule.copied_days.is_some().to_string()),
+            ("TargetCopyRegions", format!("[\"{OTHER_REGION}\"]")),
+            ("CopiedSnapshotsRetentionDays", schedule.copied_days.unwrap_or(-1).to_string()),
         ]
     };
     let (action, params) = match step {
-        Step::Create(schedule) => ("CreateAutoSnapshotPolicy", values(daemon.policies.len(), schedule)),
+        Step::Create(schedule) => ("CreateAutoSnapshotPolicy", values(world.policies.len().saturating_sub(1), schedule)),
         Step::Modify(nth, schedule) => ("ModifyAutoSnapshotPolicyEx", [vec![id(nth)], values(nth, schedule)].concat()),
         Step::Apply(policy, disk) => ("ApplyAutoSnapshotPolicy", vec![id(policy), disks(disk)]),
         Step::Cancel(policy, disk) => {
@@ -224,17 +236,17 @@ pub fn call(daemon: &Daemon, world: &World, step: Step) -> Call {
         Step::Delete(policy) => ("DeleteAutoSnapshotPolicy", vec![id(policy)]),
         Step::Permit { disk, permitted } => {
             let permitted = ("EnableAutoSnapshot", permitted.to_string());
-            return ("ModifyDiskAttribute", vec![("DiskId", daemon.disk(disk)), permitted]);
+            return ("ModifyDiskAttribute", vec![("DiskId", ids.disk(disk)), permitted]);
         }
     };
     (action, [params, vec![("regionId", REGION.to_owned())]].concat())
 }
 
-/// Compares the policies, their schedules and how many disks they have.
+/// Compares the policies, their schedules and how many disks they have, and which ones one of them has and one disk has.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let wanted = world.policies.iter().enumerate().filter(|(_, policy)| policy.is_there).map(|(nth, policy)| {
         let (hours, days) = (json(&[policy.hour]), json(&policy.schedule.weekdays));
-        format!("{} {hours} {days} {} of {}", daemon.policies[nth], policy.schedule.days, policy.disks.len())
+        format!("{} {hours} {days} {} of {}", daemon.ids.policy(nth), policy.schedule.days, policy.disks.len())
     });
     let page = [("RegionId", REGION), ("PageSize", "100")];
     let policies = daemon.app.ok("DescribeAutoSnapshotPolicyEx", &page).await;
@@ -243,4 +255,28 @@ pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
         format!("{id} {hours} {days} {} of {}", row["RetentionDays"], row["DiskNums"])
     });
     same(wanted, shown, step);
+    let policy = one_of(world.policies.iter().map(|policy| policy.is_there), daemon.turn);
+    if let Some(nth) = policy {
+        let ids = world.policies[nth].disks.iter().map(|disk| daemon.ids.disk(*disk));
+        compare_associations(daemon, step, ("AutoSnapshotPolicyId", daemon.ids.policy(nth)), "DiskId", ids).await;
+    }
+    let disk = one_of(world.disks.iter().map(|disk| disk.is_there), daemon.turn);
+    if let Some(nth) = disk {
+        let ids = world.policies.iter().enumerate().filter(|(_, policy)| policy.disks.contains(&nth));
+        let ids = ids.map(|(policy, _)| daemon.ids.policy(policy));
+        compare_associations(daemon, step, ("DiskId", daemon.ids.disk(nth)), "AutoSnapshotPolicyId", ids).await;
+    }
+}
+
+async fn compare_associations(
+    daemon: &Daemon,
+    step: &super::Move,
+    (name, id): (&str, String),
+    others: &str,
+    wanted: impl Iterator<Item = String>,
+) {
+    let params = [("RegionId", REGION), ("MaxResults", "100"), (name, id.as_str())];
+    let shown = daemon.app.ok("DescribeAutoSnapshotPolicyAssociations", &params).await;
+    let pointer = "/AutoSnapshotPolicyAssociations/AutoSnapshotPolicyAssociation";
+    same(wanted, list(&shown, pointer, |row| field(row, others).to_owned()), step);
 }

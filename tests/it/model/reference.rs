@@ -2,9 +2,7 @@
 
 mod rules;
 
-use std::collections::BTreeSet;
-
-use super::copies::Copied;
+use super::copies::{Copied, PlannedCopy};
 use super::groups::Group;
 use super::images::CopiedImage;
 use super::instances::Instance;
@@ -28,6 +26,10 @@ pub const DISK_SIZE: i64 = 40;
 /// Where the clock of the reference begins, in seconds behind that of the daemon's first start.
 pub const BEGIN: i64 = 60;
 pub const DAY: i64 = 86_400;
+/// How much of a disk its first snapshot holds, and how much each later one.
+const FIRST_PERCENT: i64 = 20;
+const LATER_PERCENT: i64 = 2;
+const GIB: i64 = 1 << 30;
 
 pub type Outcome = Result<(), &'static str>;
 
@@ -62,6 +64,13 @@ pub struct Disk {
     pub takes_automatic: bool,
     /// Whether it goes with its instance.
     pub goes_along: bool,
+    /// Whether it can be taken from its instance, and go without it.
+    pub is_portable: bool,
+    pub is_prepaid: bool,
+    /// When that changed last.
+    pub charged: Option<i64>,
+    /// How much of it its next snapshot holds.
+    pub next_percent: i64,
     /// What it is a clone of, while it is being made.
     pub clone_of: Option<Nth>,
     pub is_clone: bool,
@@ -87,6 +96,10 @@ impl Disk {
             may_be_taken: true,
             takes_automatic: true,
             goes_along: true,
+            is_portable: true,
+            is_prepaid: false,
+            charged: None,
+            next_percent: FIRST_PERCENT,
             clone_of: None,
             is_clone: false,
         }
@@ -108,6 +121,7 @@ pub struct Snapshot {
     pub was_seen: bool,
     pub disk: Nth,
     pub size: i64,
+    pub bytes: i64,
     pub origin: Origin,
     /// The group that it is in now.
     pub group: Option<Nth>,
@@ -118,12 +132,18 @@ pub struct Snapshot {
     pub finish: Option<i64>,
     pub days: Option<i64>,
     pub expire: Option<i64>,
-    pub tags: BTreeSet<u8>,
+    /// It has the tag that names the instance of its group.
+    pub names_instance: bool,
+    pub planned_copy: Option<PlannedCopy>,
 }
 
 impl Snapshot {
     pub fn is_automatic(&self) -> bool {
         matches!(self.origin, Origin::Policy(_))
+    }
+
+    pub fn category(&self) -> &'static str {
+        if self.is_archived { "archive" } else { "standard" }
     }
 
     pub fn is_locked(&self) -> bool {
@@ -144,12 +164,15 @@ pub struct Image {
     pub until: Option<i64>,
     /// With the other account.
     pub is_shared: bool,
+    pub created: i64,
+    pub family: Option<u8>,
 }
 
 /// All that there is, in the order of creation.
 #[derive(Clone, Debug)]
 pub struct World {
     pub now: i64,
+    pub is_service_open: bool,
     pub instances: Vec<Instance>,
     pub disks: Vec<Disk>,
     pub snapshots: Vec<Snapshot>,
@@ -167,10 +190,12 @@ pub struct World {
 
 impl World {
     /// A running instance with a system disk and a data disk.
-    pub fn begin() -> Self {
+    pub fn begin(is_service_open: bool) -> Self {
+        let instance = Instance { is_there: true, status: "Running", until: None, start: Some(0), is_prepaid: false };
         Self {
             now: BEGIN,
-            instances: vec![Instance { is_there: true, status: "Running", until: None, start: Some(0) }],
+            is_service_open,
+            instances: vec![instance],
             disks: vec![Disk::of_instance(0, true), Disk::of_instance(0, false)],
             snapshots: Vec::new(),
             images: Vec::new(),
@@ -188,6 +213,7 @@ impl World {
     pub fn make(&mut self, step: &Move) {
         self.settle(self.now);
         self.outcome = match *step {
+            _ if self.lacks_service(step) => Err("InvalidAccountStatus.SnapshotServiceUnavailable"),
             Move::CreateDisk => self.create_disk(None, DISK_SIZE),
             Move::CreateDiskFromSnapshot(snapshot) => self.create_disk(Some(snapshot), DISK_SIZE),
             Move::DeleteDisk(disk) => self.delete_disk(disk),
@@ -195,6 +221,7 @@ impl World {
             Move::DetachDisk(disk, instance) => self.detach(disk, instance),
             Move::ReInitDisk(disk) => self.reinitialise(disk),
             Move::ResetDisk(disk, snapshot) => self.reset(disk, snapshot),
+            Move::ResetDisks(pairs) => self.reset_all(pairs),
             Move::CreateSnapshot(disk) => self.create_snapshot(disk),
             Move::DeleteSnapshot { snapshot, force } => self.delete_snapshot(snapshot, force),
             Move::ModifyRetention { snapshot, days } => self.modify_retention(snapshot, days),
@@ -202,12 +229,15 @@ impl World {
             Move::DeleteImage(image) => self.delete_image(image),
             Move::Instance(step) => self.instance(step),
             Move::Mark(step) => self.mark(step),
-            Move::TagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.insert(key)),
-            Move::UntagSnapshot { snapshot, key } => self.tag(snapshot, |tags| tags.remove(&key)),
+            Move::Charge(step) => self.charge(step),
             Move::Copy(step) => self.copy(step),
             Move::Group(step) => self.group(step),
             Move::Image(step) => self.image(step),
             Move::Keep(step) => self.keep(step),
+            Move::OpenSnapshotService => {
+                self.is_service_open = true;
+                Ok(())
+            }
             Move::Policy(step) => self.policy(step),
             Move::Repeat(step) => self.repeat(step),
             Move::Size(step) => self.change_size(step),
@@ -221,6 +251,11 @@ impl World {
         self.settle(self.now);
         for snapshot in self.snapshots.iter_mut().filter(|snapshot| snapshot.is_there) {
             snapshot.was_seen = true;
+        }
+        for copy in self.copies.iter_mut().filter(|copy| copy.is_there) {
+            copy.was_seen = true;
+            // A copy tells of its source.
+            self.snapshots[copy.source].was_seen = true;
         }
     }
 
@@ -298,9 +333,11 @@ impl World {
                 5 => self.finish_snapshot(nth),
                 6 => self.finish_copy(nth),
                 7 => self.finish_group(nth),
-                8 => self.run_policy(nth),
-                9 => self.finish_task(nth),
-                _ => self.finish_image_copy(nth),
+                8 => self.begin_planned_copy(nth),
+                9 => self.run_policy(nth),
+                10 => self.finish_task(nth),
+                11 => self.finish_image_copy(nth),
+                _ => self.copies[nth].remove(),
             }
         }
         self.now = self.now.max(until);
@@ -319,9 +356,11 @@ impl World {
             .chain(of(&self.snapshots, 5, |snapshot| snapshot.finish))
             .chain(of(&self.copies, 6, |copy| copy.finish))
             .chain(of(&self.groups, 7, |group| group.finish))
-            .chain(of(&self.policies, 8, |policy| policy.next))
-            .chain(of(&self.tasks, 9, |task| task.until))
-            .chain(of(&self.image_copies, 10, |copy| copy.finish))
+            .chain(of(&self.snapshots, 8, |snapshot| snapshot.planned_copy.map(|copy| copy.due)))
+            .chain(of(&self.policies, 9, |policy| policy.next))
+            .chain(of(&self.tasks, 10, |task| task.until))
+            .chain(of(&self.image_copies, 11, |copy| copy.finish))
+            .chain(of(&self.copies, 12, |copy| copy.expire))
             .min()
     }
 

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::keeping;
 use super::moves::{Nth, pick};
 use super::reference::{DAY, Outcome, World};
-use super::{Call, Daemon};
+use super::ids::Ids;
+use super::moves::Call;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
@@ -94,7 +95,7 @@ impl World {
     }
 }
 
-pub fn call(daemon: &Daemon, step: Step) -> Call {
+pub fn call(ids: &Ids, step: Step) -> Call {
     let token = |token: u8| ("ClientToken", format!("token-{token}"));
     let dry_run = || vec![("DryRun", "true".to_owned())];
     match step {
@@ -104,14 +105,14 @@ pub fn call(daemon: &Daemon, step: Step) -> Call {
             ("CreateDisk", [&made[..], &[("Size", size.to_string()), token(number)]].concat())
         }
         Step::CreateSnapshot { token: number, disk } => {
-            ("CreateSnapshot", vec![("DiskId", daemon.disk(disk)), token(number)])
+            ("CreateSnapshot", vec![("DiskId", ids.disk(disk)), token(number)])
         }
         Step::DryReset(disk, snapshot) => {
-            let params = vec![("DiskId", daemon.disk(disk)), ("SnapshotId", daemon.snapshot(snapshot))];
+            let params = vec![("DiskId", ids.disk(disk)), ("SnapshotId", ids.snapshot(snapshot))];
             ("ResetDisk", [params, dry_run()].concat())
         }
         Step::DryKeep(step) => {
-            let (action, params) = keeping::call(daemon, step);
+            let (action, params) = keeping::call(ids, step);
             (action, [params, dry_run()].concat())
         }
     }

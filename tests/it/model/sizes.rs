@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::moves::{Nth, pick};
 use super::reference::{Outcome, World};
-use super::{Call, Daemon};
+use super::ids::Ids;
+use super::moves::Call;
 
 const LARGEST_SYSTEM_DISK: i64 = 2_048;
 
@@ -65,8 +66,8 @@ impl World {
     }
 }
 
-pub fn call(daemon: &Daemon, Step { disk, size, online }: Step) -> Call {
+pub fn call(ids: &Ids, Step { disk, size, online }: Step) -> Call {
     let kind = if online { "online" } else { "offline" };
-    let params = [("DiskId", daemon.disk(disk)), ("NewSize", size.to_string()), ("Type", kind.to_owned())];
+    let params = [("DiskId", ids.disk(disk)), ("NewSize", size.to_string()), ("Type", kind.to_owned())];
     ("ResizeDisk", params.to_vec())
 }

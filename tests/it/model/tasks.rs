@@ -4,7 +4,10 @@ use proptest::prelude::*;
 
 use super::moves::{Nth, pick};
 use super::reference::{DAY, Outcome, World};
-use super::{Call, Daemon, field, list, same};
+use super::ids::Ids;
+use super::shown::{field, list, one_of, same};
+use super::moves::Call;
+use super::Daemon;
 use crate::support::REGION;
 
 pub const TASK: i64 = 3;
@@ -49,7 +52,7 @@ pub enum Work {
     Clone(Nth),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Task {
     work: Work,
     pub status: &'static str,
@@ -149,6 +152,9 @@ impl World {
         if self.host_status(nth) == Some("Running") && disk.grew.is_some_and(is_before) {
             return Err("OperationDenied.DiskExpansionUnfinished");
         }
+        if level < disk.level && disk.is_prepaid {
+            return Err("Downgrade.NotSupported");
+        }
         if level == 0 && disk.level > 0 {
             return Err("InvalidPerformanceLevel.TooLow");
         }
@@ -185,8 +191,8 @@ impl World {
     }
 }
 
-pub fn call(daemon: &Daemon, step: Step) -> Call {
-    let snapshot = |nth| ("SnapshotId", daemon.snapshot(nth));
+pub fn call(ids: &Ids, step: Step) -> Call {
+    let snapshot = |nth| ("SnapshotId", ids.snapshot(nth));
     match step {
         Step::Archive { snapshot: nth, days } => {
             let days = days.map(|days| ("RetentionDays", days.to_string()));
@@ -194,22 +200,22 @@ pub fn call(daemon: &Daemon, step: Step) -> Call {
         }
         Step::Export(nth) => ("ExportSnapshot", vec![snapshot(nth), ("OssBucket", "bucket".to_owned())]),
         Step::ModifySpec { disk, level } => {
-            ("ModifyDiskSpec", vec![("DiskId", daemon.disk(disk)), ("PerformanceLevel", LEVELS[level].to_owned())])
+            ("ModifyDiskSpec", vec![("DiskId", ids.disk(disk)), ("PerformanceLevel", LEVELS[level].to_owned())])
         }
-        Step::Cancel(task) => ("CancelTask", vec![("TaskId", super::nth(&daemon.tasks, task, "t-bp1never"))]),
+        Step::Cancel(task) => ("CancelTask", vec![("TaskId", ids.task(task))]),
     }
 }
 
-/// Compares the tasks.
+/// Compares the tasks, and at each turn more of one of them.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let wanted = world.tasks.iter().enumerate().map(|(nth, task)| {
         let (action, of) = match task.work {
-            Work::Archive(snapshot) => ("ArchiveSnapshot", daemon.snapshot(snapshot)),
-            Work::Export(snapshot) => ("ExportSnapshot", daemon.snapshot(snapshot)),
-            Work::ModifySpec { disk, .. } => ("ModifyDiskSpec", daemon.disk(disk)),
-            Work::Clone(disk) => ("CloneDisks", daemon.disk(disk)),
+            Work::Archive(snapshot) => ("ArchiveSnapshot", daemon.ids.snapshot(snapshot)),
+            Work::Export(snapshot) => ("ExportSnapshot", daemon.ids.snapshot(snapshot)),
+            Work::ModifySpec { disk, .. } => ("ModifyDiskSpec", daemon.ids.disk(disk)),
+            Work::Clone(disk) => ("CloneDisks", daemon.ids.disk(disk)),
         };
-        format!("{} {action} {} of {of}", daemon.tasks[nth], task.status)
+        format!("{} {action} {} of {of}", daemon.ids.task(nth), task.status)
     });
     let tasks = daemon.app.ok("DescribeTasks", &[("RegionId", REGION), ("PageSize", "100")]).await;
     let shown = list(&tasks, "/TaskSet/Task", |row| {
@@ -218,4 +224,24 @@ pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
         format!("{id} {action} {status} of {of}")
     });
     same(wanted, shown, step);
+    if let Some(nth) = one_of(world.tasks.iter().map(|_| true), daemon.turn) {
+        compare_progress(daemon, world, step, nth).await;
+    }
+}
+
+async fn compare_progress(daemon: &Daemon, world: &World, step: &super::Move, nth: Nth) {
+    let Task { work, status, until } = world.tasks[nth];
+    let percent = match (status, until) {
+        ("Processing", Some(until)) => (world.now + TASK - until) * 100 / TASK,
+        ("Finished", _) => 100,
+        _ => 0,
+    };
+    let can_be_cancelled = matches!(work, Work::Export(_));
+    let counts = ["Finished", "Failed"].map(|ended| i32::from(status == ended).to_string());
+    let wanted = format!("{status} {percent}% {can_be_cancelled} {counts:?}");
+    let id = daemon.ids.task(nth);
+    let row = daemon.app.ok("DescribeTaskAttribute", &[("RegionId", REGION), ("TaskId", id.as_str())]).await;
+    let counts = ["SuccessCount", "FailedCount"].map(|name| row[name].to_string());
+    let [status, percent, cancel] = ["TaskStatus", "TaskProcess", "SupportCancel"].map(|name| field(&row, name));
+    assert_eq!(format!("{status} {percent} {cancel} {counts:?}"), wanted, "after {step:?}");
 }

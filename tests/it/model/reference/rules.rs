@@ -1,9 +1,7 @@
 //! The rules of the calls: when each is refused, in the order of the checks, and what it changes else.
 
-use std::collections::BTreeSet;
-
 use super::{
-    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, IMAGE, Image, Origin, Outcome, Rewriting, SNAPSHOT, SNAPSHOTS_PER_DISK,
+    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, GIB, IMAGE, Image, LATER_PERCENT, Origin, Outcome, Rewriting, SNAPSHOT, SNAPSHOTS_PER_DISK,
     Snapshot, World,
 };
 use crate::model::moves::Nth;
@@ -46,6 +44,7 @@ impl World {
         match disk.status {
             "Creating" => return Err("IncorrectDiskStatus.Initializing"),
             _ if disk.is_system && disk.on.is_some() => return Err("DiskTypeViolation"),
+            _ if !disk.is_portable => return Err("DiskNotPortable"),
             "Available" if self.unfinished(nth) > 0 => return Err("DiskCreatingSnapshot"),
             "Available" => {}
             _ => return Err("IncorrectDiskStatus"),
@@ -83,6 +82,9 @@ impl World {
         self.disk(nth)?;
         self.is_instance_ready(on)?;
         let disk = self.disk(nth)?;
+        if !disk.is_portable {
+            return Err("DiskNotPortable");
+        }
         if self.is_busy(nth) || disk.status != "Available" {
             return Err("IncorrectDiskStatus");
         }
@@ -108,6 +110,9 @@ impl World {
         }
         if disk.status != "In_use" || self.is_disk_held(nth) {
             return Err("IncorrectDiskStatus");
+        }
+        if !disk.is_portable {
+            return Err(if disk.is_system { "DiskTypeViolation" } else { "DiskNotPortable" });
         }
         let until = Some(self.now + DISK);
         let disk = &mut self.disks[nth];
@@ -146,6 +151,34 @@ impl World {
     }
 
     pub fn reset(&mut self, nth: Nth, source: Nth) -> Outcome {
+        self.may_be_reset(nth, source)?;
+        self.begin_reset(nth, source);
+        Ok(())
+    }
+
+    /// All or none, of one instance or of none.
+    pub fn reset_all(&mut self, pairs: [(Nth, Nth); 2]) -> Outcome {
+        let [(first, _), (second, _)] = pairs;
+        if first == second {
+            return Err("InvalidParameter");
+        }
+        for (disk, source) in pairs {
+            self.may_be_reset(disk, source).map_err(|code| match code {
+                // It has no code of its own for this.
+                "InvalidOperation.DiskResetInProgress" => "Operation.Conflict",
+                other => other,
+            })?;
+            if self.disks[disk].on != self.disks[first].on {
+                return Err("InvalidParameter");
+            }
+        }
+        for (disk, source) in pairs {
+            self.begin_reset(disk, source);
+        }
+        Ok(())
+    }
+
+    fn may_be_reset(&self, nth: Nth, source: Nth) -> Outcome {
         let disk = self.disk(nth)?;
         let snapshot = self.snapshot(source)?;
         if self.is_disk_held(nth) {
@@ -170,10 +203,13 @@ impl World {
         if self.unfinished(nth) > 0 {
             return Err("IncorrectDiskStatus.HasUnfinishedSnapshot");
         }
-        let (until, size) = (Some(self.now + DISK), snapshot.size);
+        Ok(())
+    }
+
+    fn begin_reset(&mut self, nth: Nth, source: Nth) {
+        let (until, size) = (Some(self.now + DISK), self.snapshots[source].size);
         let disk = &mut self.disks[nth];
         (disk.rewriting, disk.until, disk.size) = (Some(Rewriting(Some(source))), until, size);
-        Ok(())
     }
 
     pub fn create_snapshot(&mut self, nth: Nth) -> Outcome {
@@ -225,11 +261,14 @@ impl World {
 
     pub fn begin_snapshot(&mut self, disk: Nth, origin: Origin) {
         let group = if let Origin::Group(group) = origin { Some(group) } else { None };
+        let (percent, size) = (self.disks[disk].next_percent, self.disks[disk].size);
+        self.disks[disk].next_percent = LATER_PERCENT;
         self.snapshots.push(Snapshot {
             is_there: true,
             was_seen: false,
             disk,
-            size: self.disks[disk].size,
+            size,
+            bytes: size * GIB * percent / 100,
             origin,
             group,
             lock: None,
@@ -239,7 +278,8 @@ impl World {
             finish: Some(self.now + SNAPSHOT),
             days: None,
             expire: None,
-            tags: BTreeSet::new(),
+            names_instance: false,
+            planned_copy: None,
         });
     }
 
@@ -275,7 +315,8 @@ impl World {
 
     pub fn remove_snapshot(&mut self, nth: Nth) {
         let snapshot = &mut self.snapshots[nth];
-        (snapshot.is_there, snapshot.finish, snapshot.expire, snapshot.lock) = (false, None, None, None);
+        (snapshot.is_there, snapshot.finish, snapshot.expire) = (false, None, None);
+        (snapshot.lock, snapshot.planned_copy) = (None, None);
         for disk in self.disks.iter_mut().filter(|disk| disk.source == Some(nth)) {
             disk.refers = false;
         }
@@ -311,8 +352,9 @@ impl World {
         if !self.disks[snapshot.disk].is_system {
             return Err("OperationDenied");
         }
-        let until = Some(self.now + IMAGE);
-        self.images.push(Image { is_there: true, snapshot: nth, status: "Creating", until, is_shared: false });
+        let (created, until) = (self.now, Some(self.now + IMAGE));
+        let image = Image { is_there: true, snapshot: nth, status: "Creating", until, is_shared: false, created, family: None };
+        self.images.push(image);
         Ok(())
     }
 
@@ -328,11 +370,5 @@ impl World {
             }
             None => Err("InvalidImageId.NotFound"),
         }
-    }
-
-    pub fn tag(&mut self, nth: Nth, change: impl FnOnce(&mut BTreeSet<u8>) -> bool) -> Outcome {
-        self.snapshot(nth).map_err(|_| "InvalidResourceId.NotFound")?;
-        change(&mut self.snapshots[nth].tags);
-        Ok(())
     }
 }
