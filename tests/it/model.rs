@@ -41,7 +41,8 @@ impl ReferenceStateMachine for Reference {
     type Transition = Move;
 
     fn init_state() -> BoxedStrategy<World> {
-        usage::any_opened().prop_map(World::begin).boxed()
+        let (opened, prepaid) = (proptest::bool::weighted(0.9), proptest::bool::weighted(0.3));
+        (opened, prepaid).prop_map(|(opened, prepaid)| World::begin(opened, prepaid)).boxed()
     }
 
     fn transitions(world: &World) -> BoxedStrategy<Move> {

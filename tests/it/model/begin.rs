@@ -2,7 +2,7 @@
 
 use super::ids::Ids;
 use super::reference::World;
-use super::{copies, images, instances, reference, tasks};
+use super::{charges, copies, images, instances, reference, tasks};
 use crate::support::answer::{column, text};
 use crate::support::{REGION, TestApp};
 
@@ -46,6 +46,7 @@ pub async fn begin(world: &World) -> (TestApp, Ids) {
         app.ok("OpenSnapshotService", &[("RegionId", REGION)]).await;
     }
     let params = [
+        ("InstanceChargeType", charges::name_of(world.instances[0].is_prepaid)),
         ("ImageId", "aliyun_3_x64_20G_alibase_20260101.vhd"),
         ("InstanceType", "ecs.g7.large"),
         ("ZoneId", "cn-hangzhou-h"),

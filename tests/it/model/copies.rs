@@ -3,12 +3,11 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::moves::{Nth, pick};
-use super::reference::{DAY, Outcome, World};
-use super::ids::Ids;
-use super::shown::{field, list, same};
-use super::moves::Call;
 use super::Daemon;
+use super::ids::Ids;
+use super::moves::{Call, Nth, pick};
+use super::reference::{DAY, Outcome, World};
+use super::shown::{field, list, same};
 use crate::support::{OTHER_REGION, REGION};
 
 pub const COPY: i64 = 3;

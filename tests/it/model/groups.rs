@@ -2,12 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::moves::{Nth, pick};
-use super::reference::{Origin, Outcome, SNAPSHOT, World};
-use super::ids::Ids;
-use super::shown::{field, list, same};
-use super::moves::Call;
 use super::Daemon;
+use super::ids::Ids;
+use super::moves::{Call, Nth, pick};
+use super::reference::{Origin, Outcome, SNAPSHOT, World};
+use super::shown::{field, list, same};
 use crate::support::REGION;
 
 #[derive(Clone, Copy, Debug)]
@@ -132,7 +131,8 @@ pub fn call(ids: &Ids, step: Step) -> Call {
 /// Compares the groups and who is in them.
 pub async fn compare(daemon: &Daemon, world: &World, step: &super::Move) {
     let wanted = world.groups.iter().enumerate().filter(|(_, group)| group.is_there).map(|(nth, group)| {
-        let mut members: Vec<String> = world.members(nth).into_iter().map(|member| daemon.ids.snapshot(member)).collect();
+        let mut members: Vec<String> =
+            world.members(nth).into_iter().map(|member| daemon.ids.snapshot(member)).collect();
         members.sort();
         format!("{} {} {} {members:?}", daemon.ids.group(nth), group.status, group.name)
     });

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::instances::Step;
 use super::moves::{Move, Nth};
 use super::reference::{Origin, Snapshot, World};
-use super::instances::Step;
 use super::shown::{field, list};
 use super::{Daemon, PAGE, copies, groups, images, policies, repeats, tasks};
 use crate::support::answer::{Answer, text};

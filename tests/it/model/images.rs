@@ -2,13 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::copies::Copied;
-use super::moves::{Nth, pick};
-use super::reference::{Image, Outcome, World};
-use super::ids::Ids;
-use super::shown::{field, list, one_of, same};
-use super::moves::Call;
 use super::Daemon;
+use super::copies::Copied;
+use super::ids::Ids;
+use super::moves::{Call, Nth, pick};
+use super::reference::{Image, Outcome, World};
+use super::shown::{field, list, one_of, same};
 use crate::support::{OTHER_ACCOUNT, OTHER_KEY, OTHER_REGION, REGION};
 
 pub const IMAGE_COPY: i64 = 5;
@@ -183,7 +182,9 @@ pub fn call(ids: &Ids, step: Step) -> Call {
             let change = if shared { "AddAccount.1" } else { "RemoveAccount.1" };
             ("ModifyImageSharePermission", vec![image(nth), (change, OTHER_ACCOUNT.to_owned())])
         }
-        Step::Join { image: nth, family } => ("ModifyImageAttribute", vec![image(nth), ("ImageFamily", name_of(family))]),
+        Step::Join { image: nth, family } => {
+            ("ModifyImageAttribute", vec![image(nth), ("ImageFamily", name_of(family))])
+        }
         Step::Deprecate { image: nth, deprecated } => {
             let status = if deprecated { "Deprecated" } else { "Available" };
             ("ModifyImageAttribute", vec![image(nth), ("Status", status.to_owned())])

@@ -2,12 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::moves::{Nth, pick};
-use super::reference::{DAY, Outcome, SNAPSHOT, World};
-use super::ids::Ids;
-use super::shown::{field, list, same};
-use super::moves::Call;
 use super::Daemon;
+use super::ids::Ids;
+use super::moves::{Call, Nth, pick};
+use super::reference::{DAY, Outcome, SNAPSHOT, World};
+use super::shown::{field, list, same};
 use crate::support::REGION;
 
 const HOUR: i64 = 3_600;

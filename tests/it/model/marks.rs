@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::moves::{Nth, pick};
-use super::reference::{Outcome, World};
-use super::ids::Ids;
-use super::shown::{field, list, same};
-use super::moves::Call;
 use super::Daemon;
+use super::ids::Ids;
+use super::moves::{Call, Nth, pick};
+use super::reference::{Outcome, World};
+use super::shown::{field, list, same};
 use crate::support::REGION;
 
 const KEYS: u8 = 3;
@@ -44,42 +43,17 @@ impl Kind {
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
     /// TagResources, or AddTags.
-    Tag {
-        kind: Kind,
-        nth: Nth,
-        key: u8,
-        value: u8,
-        by_older: bool,
-    },
+    Tag { kind: Kind, nth: Nth, key: u8, value: u8, by_older: bool },
     /// UntagResources: all of them where none is named.
-    Untag {
-        kind: Kind,
-        nth: Nth,
-        key: Option<u8>,
-    },
+    Untag { kind: Kind, nth: Nth, key: Option<u8> },
     /// RemoveTags: likewise, and one with a value only where it has that one.
-    Remove {
-        kind: Kind,
-        nth: Nth,
-        tag: Option<(u8, Option<u8>)>,
-    },
+    Remove { kind: Kind, nth: Nth, tag: Option<(u8, Option<u8>)> },
     /// JoinResourceGroup of a disk.
-    Join {
-        disk: Nth,
-        group: u8,
-    },
+    Join { disk: Nth, group: u8 },
     /// ModifyDiskAttribute: name and description, whether it goes with its instance, and its automatic snapshots with it.
-    Disk {
-        disk: Nth,
-        name: u8,
-        goes_along: Option<bool>,
-        takes_automatic: Option<bool>,
-    },
+    Disk { disk: Nth, name: u8, goes_along: Option<bool>, takes_automatic: Option<bool> },
     /// ModifyImageAttribute.
-    Image {
-        image: Nth,
-        name: u8,
-    },
+    Image { image: Nth, name: u8 },
 }
 
 pub fn any(world: &World) -> BoxedStrategy<Step> {

@@ -99,7 +99,7 @@ pub fn any(world: &World) -> BoxedStrategy<Move> {
         if_any(has_image, 1) => image.prop_map(Move::DeleteImage),
         20 => instances::any(world).prop_map(Move::Instance),
         18 => marks::any(world).prop_map(Move::Mark),
-        6 => charges::any(world).prop_map(Move::Charge),
+        charges::weight(world) => charges::any(world).prop_map(Move::Charge),
         if_any(has_snapshot, 4) => copies::any(world).prop_map(Move::Copy),
         14 => groups::any(world).prop_map(Move::Group),
         if_any(has_image, 8) => images::any(world).prop_map(Move::Image),

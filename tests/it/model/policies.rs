@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::moves::{Nth, pick};
+use super::Daemon;
+use super::copies::PlannedCopy;
+use super::ids::Ids;
+use super::moves::{Call, Nth, pick};
 use super::reference::{
     AUTO_SNAPSHOTS_PER_DISK, CONCURRENT_SNAPSHOTS, DAY, Origin, Outcome, POLICIES_PER_DISK, SNAPSHOT, Snapshot, World,
 };
-use super::copies::PlannedCopy;
-use super::ids::Ids;
 use super::shown::{field, list, one_of, same};
-use super::moves::Call;
-use super::Daemon;
 use crate::support::{OTHER_REGION, REGION};
 
 const HOUR: i64 = 3_600;
@@ -179,7 +178,8 @@ impl World {
                     snapshot.days = (days > 0).then_some(days);
                     snapshot.expire = snapshot.days.map(until);
                     let due = snapshot.created + SNAPSHOT;
-                    snapshot.planned_copy = copied_days.map(|days| PlannedCopy { due, days: (days > 0).then_some(days) });
+                    snapshot.planned_copy =
+                        copied_days.map(|days| PlannedCopy { due, days: (days > 0).then_some(days) });
                 }
             }
         }
@@ -227,7 +227,9 @@ pub fn call(ids: &Ids, world: &World, step: Step) -> Call {
         ]
     };
     let (action, params) = match step {
-        Step::Create(schedule) => ("CreateAutoSnapshotPolicy", values(world.policies.len().saturating_sub(1), schedule)),
+        Step::Create(schedule) => {
+            ("CreateAutoSnapshotPolicy", values(world.policies.len().saturating_sub(1), schedule))
+        }
         Step::Modify(nth, schedule) => ("ModifyAutoSnapshotPolicyEx", [vec![id(nth)], values(nth, schedule)].concat()),
         Step::Apply(policy, disk) => ("ApplyAutoSnapshotPolicy", vec![id(policy), disks(disk)]),
         Step::Cancel(policy, disk) => {

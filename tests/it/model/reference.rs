@@ -1,5 +1,6 @@
 //! The reference: what the daemon must answer and show, in memory and by the plainest rules; never asks the daemon.
 
+mod disk;
 mod rules;
 
 use super::copies::{Copied, PlannedCopy};
@@ -12,6 +13,7 @@ use super::moves::{Move, Nth};
 use super::policies::Policy;
 use super::repeats::Answered;
 use super::tasks::Task;
+pub use disk::{Disk, Rewriting};
 
 /// How long things take in the test, seconds.
 pub const SNAPSHOT: i64 = 2;
@@ -26,85 +28,9 @@ pub const DISK_SIZE: i64 = 40;
 /// Where the clock of the reference begins, in seconds behind that of the daemon's first start.
 pub const BEGIN: i64 = 60;
 pub const DAY: i64 = 86_400;
-/// How much of a disk its first snapshot holds, and how much each later one.
-const FIRST_PERCENT: i64 = 20;
-const LATER_PERCENT: i64 = 2;
 const GIB: i64 = 1 << 30;
 
 pub type Outcome = Result<(), &'static str>;
-
-/// A rewriting under way, from a snapshot or to nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rewriting(pub Option<Nth>);
-
-#[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about a disk")]
-pub struct Disk {
-    pub is_there: bool,
-    pub is_system: bool,
-    pub status: &'static str,
-    /// The instance that has it.
-    pub on: Option<Nth>,
-    pub ever_attached: bool,
-    /// Its instance was stopped when it came, and was not started since.
-    pub unstarted: bool,
-    /// The snapshot that it was made from, and whether the reference to it lives.
-    pub source: Option<Nth>,
-    pub refers: bool,
-    pub rewriting: Option<Rewriting>,
-    pub until: Option<i64>,
-    pub size: i64,
-    /// Of performance, PL0 to PL3.
-    pub level: usize,
-    /// When it last grew under a running instance, which sees it after its next start.
-    pub grew: Option<i64>,
-    /// Whether policies may take snapshots of it.
-    pub may_be_taken: bool,
-    /// Whether its automatic snapshots go with it.
-    pub takes_automatic: bool,
-    /// Whether it goes with its instance.
-    pub goes_along: bool,
-    /// Whether it can be taken from its instance, and go without it.
-    pub is_portable: bool,
-    pub is_prepaid: bool,
-    /// When that changed last.
-    pub charged: Option<i64>,
-    /// How much of it its next snapshot holds.
-    pub next_percent: i64,
-    /// What it is a clone of, while it is being made.
-    pub clone_of: Option<Nth>,
-    pub is_clone: bool,
-}
-
-impl Disk {
-    /// One that came with its instance and goes with it.
-    pub fn of_instance(on: Nth, is_system: bool) -> Self {
-        Self {
-            is_there: true,
-            is_system,
-            status: "In_use",
-            on: Some(on),
-            ever_attached: true,
-            unstarted: false,
-            source: None,
-            refers: false,
-            rewriting: None,
-            until: None,
-            size: DISK_SIZE,
-            level: 1,
-            grew: None,
-            may_be_taken: true,
-            takes_automatic: true,
-            goes_along: true,
-            is_portable: true,
-            is_prepaid: false,
-            charged: None,
-            next_percent: FIRST_PERCENT,
-            clone_of: None,
-            is_clone: false,
-        }
-    }
-}
 
 /// What took a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,13 +116,13 @@ pub struct World {
 
 impl World {
     /// A running instance with a system disk and a data disk.
-    pub fn begin(is_service_open: bool) -> Self {
-        let instance = Instance { is_there: true, status: "Running", until: None, start: Some(0), is_prepaid: false };
+    pub fn begin(is_service_open: bool, is_prepaid: bool) -> Self {
+        let instance = Instance { is_there: true, status: "Running", until: None, start: Some(0), is_prepaid };
         Self {
             now: BEGIN,
             is_service_open,
             instances: vec![instance],
-            disks: vec![Disk::of_instance(0, true), Disk::of_instance(0, false)],
+            disks: vec![Disk::of_instance(0, true, is_prepaid), Disk::of_instance(0, false, is_prepaid)],
             snapshots: Vec::new(),
             images: Vec::new(),
             image_copies: Vec::new(),

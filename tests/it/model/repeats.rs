@@ -2,11 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::keeping;
-use super::moves::{Nth, pick};
-use super::reference::{DAY, Outcome, World};
 use super::ids::Ids;
-use super::moves::Call;
+use super::keeping;
+use super::moves::{Call, Nth, pick};
+use super::reference::{DAY, Outcome, World};
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {

@@ -2,12 +2,11 @@
 
 use proptest::prelude::*;
 
-use super::moves::{Nth, pick};
-use super::reference::{DAY, Outcome, World};
-use super::ids::Ids;
-use super::shown::{field, list, one_of, same};
-use super::moves::Call;
 use super::Daemon;
+use super::ids::Ids;
+use super::moves::{Call, Nth, pick};
+use super::reference::{DAY, Outcome, World};
+use super::shown::{field, list, one_of, same};
 use crate::support::REGION;
 
 pub const TASK: i64 = 3;
@@ -27,7 +26,8 @@ pub enum Step {
 
 pub fn any(world: &World) -> BoxedStrategy<Step> {
     let snapshot = || pick(world.snapshots.iter().map(|snapshot| snapshot.is_there));
-    let disk = pick(world.disks.iter().map(|disk| disk.is_there));
+    // Mostly one that is large enough for another level.
+    let disk = pick(world.disks.iter().map(|disk| disk.is_there && disk.size >= LEAST_SIZES[2]));
     let task = pick(world.tasks.iter().map(|task| task.status == "Processing"));
     let days = prop_oneof![3 => Just(None), 1 => Just(Some(80))];
     prop_oneof![

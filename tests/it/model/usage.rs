@@ -1,8 +1,6 @@
 //! The snapshot service and what snapshots take up: which calls need it, totals, chains and series; never what the daemon
 //! answers.
 
-use proptest::prelude::*;
-
 use super::reference::{DAY, SNAPSHOT, Snapshot, World};
 use super::shown::{field, list, same};
 use super::{Daemon, Move, PAGE, copies, groups, marks, policies, repeats};
@@ -13,11 +11,6 @@ const SPAN: i64 = 16 * DAY;
 const PERIOD: i64 = 3_600;
 /// How many moves lie between two series.
 const SERIES: usize = 8;
-
-/// Whether the service is open before the first move.
-pub fn any_opened() -> impl Strategy<Value = bool> {
-    proptest::bool::weighted(0.9)
-}
 
 impl World {
     /// What makes snapshots, makes something of them or promises to needs the service.
@@ -54,7 +47,7 @@ pub async fn compare(daemon: &Daemon, world: &World, step: &Move) {
     if !world.snapshots.is_empty() {
         compare_chains(daemon, world, step).await;
     }
-    if daemon.turn % SERIES == 0 {
+    if daemon.turn.is_multiple_of(SERIES) {
         compare_series(daemon, world, step).await;
         let packages = daemon.app.ok("DescribeSnapshotPackage", &PAGE).await;
         assert_eq!(packages["TotalCount"], 0, "after {step:?}");
@@ -76,8 +69,7 @@ async fn compare_chains(daemon: &Daemon, world: &World, step: &Move) {
     });
     let links = daemon.app.ok("DescribeSnapshotLinks", &PAGE).await;
     let shown = list(&links, "/SnapshotLinks/SnapshotLink", |row| {
-        let [disk, name, kind] =
-            ["SourceDiskId", "SourceDiskName", "SourceDiskType"].map(|name| field(row, name));
+        let [disk, name, kind] = ["SourceDiskId", "SourceDiskName", "SourceDiskType"].map(|name| field(row, name));
         let [on, category] = ["InstanceId", "Category"].map(|name| field(row, name));
         let [size, count, bytes] = ["SourceDiskSize", "TotalCount", "TotalSize"].map(|name| &row[name]);
         format!("{disk} {name} {kind} {size} on {on}: {category} {count} {bytes}")

@@ -1,7 +1,8 @@
 //! The rules of the calls: when each is refused, in the order of the checks, and what it changes else.
 
+use super::disk::LATER_PERCENT;
 use super::{
-    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, GIB, IMAGE, Image, LATER_PERCENT, Origin, Outcome, Rewriting, SNAPSHOT, SNAPSHOTS_PER_DISK,
+    CONCURRENT_SNAPSHOTS, DAY, DISK, Disk, GIB, IMAGE, Image, Origin, Outcome, Rewriting, SNAPSHOT, SNAPSHOTS_PER_DISK,
     Snapshot, World,
 };
 use crate::model::moves::Nth;
@@ -18,17 +19,8 @@ impl World {
                 return Err("OperationDenied.SnapshotNotAllowed");
             }
         }
-        self.disks.push(Disk {
-            status: "Creating",
-            on: None,
-            ever_attached: false,
-            source,
-            refers: source.is_some(),
-            until: Some(self.now + DISK),
-            size,
-            goes_along: false,
-            ..Disk::of_instance(0, false)
-        });
+        let refers = source.is_some();
+        self.disks.push(Disk { source, refers, ..Disk::alone(size, self.now + DISK) });
         Ok(())
     }
 
@@ -353,7 +345,8 @@ impl World {
             return Err("OperationDenied");
         }
         let (created, until) = (self.now, Some(self.now + IMAGE));
-        let image = Image { is_there: true, snapshot: nth, status: "Creating", until, is_shared: false, created, family: None };
+        let image =
+            Image { is_there: true, snapshot: nth, status: "Creating", until, is_shared: false, created, family: None };
         self.images.push(image);
         Ok(())
     }
