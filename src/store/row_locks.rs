@@ -337,7 +337,7 @@ mod tests {
         let locks = RowLocks::exclusive("s-1");
         let _held = table.try_acquire("a", &locks, None).expect("free");
         let waited = table.acquire("a", &locks, Duration::from_millis(20));
-        let answer = tokio::time::timeout(Duration::from_secs(60), waited).await.expect("an end");
+        let answer = tokio::time::timeout(Duration::from_mins(1), waited).await.expect("an end");
         assert_eq!(answer.err().expect("held").code(), "Operation.Conflict");
     }
 

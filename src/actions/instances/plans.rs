@@ -11,7 +11,7 @@ use crate::store::disks::Disk;
 use crate::store::images::{self, Image, Mapping};
 use crate::store::instances::Instance;
 use crate::store::tx::Tx;
-use crate::store::{policies, snapshots};
+use crate::store::{Flag, policies, snapshots};
 
 const SMALLEST_SYSTEM_DISK: i64 = 20;
 const DEFAULT_SYSTEM_DISK: i64 = 40;
@@ -111,7 +111,7 @@ fn mapped(mapping: Mapping, is_foreign: bool, key: Option<String>) -> DiskPlan {
         encrypted: key.is_some(),
         kms_key_id: key.unwrap_or_default(),
         image_id: String::new(),
-        is_source_foreign: is_foreign && mapping.snapshot_id.is_some(),
+        foreign_source: (is_foreign && mapping.snapshot_id.is_some()).into(),
         snapshot_id: mapping.snapshot_id.unwrap_or_default(),
         device: mapping.device,
         delete_with_instance: true,
@@ -134,7 +134,7 @@ pub struct DiskPlan {
     image_id: String,
     snapshot_id: String,
     /// The snapshot is of the account that shares the image.
-    is_source_foreign: bool,
+    foreign_source: Flag,
     pub device: String,
     delete_with_instance: bool,
     /// The policy that is to apply to it.
@@ -172,7 +172,7 @@ impl DiskPlan {
             storage_set_partition_number: None,
             image_id: self.image_id.clone(),
             source_snapshot_id: self.snapshot_id.clone(),
-            foreign_source: self.is_source_foreign.into(),
+            foreign_source: self.foreign_source,
             serial_number: tx.new_token(20),
             resource_group_id: instance.resource_group_id.clone(),
             ever_attached: true.into(),
@@ -221,7 +221,7 @@ impl SystemDisk {
             kms_key_id,
             image_id: image.image_id.clone(),
             snapshot_id: String::new(),
-            is_source_foreign: false,
+            foreign_source: false.into(),
             device: device('a'),
             delete_with_instance: true,
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
@@ -286,7 +286,7 @@ impl DataDisk {
             kms_key_id,
             image_id: String::new(),
             snapshot_id: self.snapshot_id.clone().unwrap_or_default(),
-            is_source_foreign: false,
+            foreign_source: false.into(),
             device: self.place(planned, asked_for)?,
             delete_with_instance: self.delete_with_instance.unwrap_or(true),
             auto_snapshot_policy_id: self.auto_snapshot_policy_id.clone(),
