@@ -41,6 +41,7 @@ pub enum Origin {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Snapshot {
     pub is_there: bool,
     /// It was there at the end of some move, so that its id is known.
