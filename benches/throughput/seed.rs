@@ -29,7 +29,14 @@ pub fn fill(file: &Path, count: usize) -> Ids {
     let tx = conn.transaction().expect("a transaction");
     for (i, disk) in disks.iter().enumerate() {
         tx.prepare_cached(
-            "INSERT INTO disks VALUES (?1, ?2, ?3, 'cn-hangzhou-h', '', '', 'data', 'cloud_essd', 'PL1', 40, 'Available', 1, 0,
+            "INSERT INTO disks (disk_id, account_id, region_id, zone_id, disk_name, description, type, category,
+                 performance_level, size, status, portable, delete_with_instance,
+                 delete_auto_snapshot, enable_auto_snapshot, encrypted, kms_key_id, multi_attach,
+                 disk_charge_type, provisioned_iops, bursting_enabled, storage_set_id,
+                 storage_set_partition_number, image_id, source_snapshot_id, serial_number,
+                 resource_group_id, ever_attached, creation_time, attached_time, detached_time,
+                 snapshots_taken)
+             VALUES (?1, ?2, ?3, 'cn-hangzhou-h', '', '', 'data', 'cloud_essd', 'PL1', 40, 'Available', 1, 0,
              1, 1, 0, '', 'Disabled', 'PostPaid', NULL, 0, '', NULL, '', '', ?1, '', 1, ?4, NULL, NULL, 1)",
         )
         .and_then(|mut insert| insert.execute(params![disk, ACCOUNT, REGION, START + i as i64]))
@@ -40,7 +47,13 @@ pub fn fill(file: &Path, count: usize) -> Ids {
         let status = if i % ONE_IN == 1 { "failed" } else { "accomplished" };
         let usage = if i % ONE_IN == 2 { "image" } else { "none" };
         tx.prepare_cached(
-            "INSERT INTO snapshots VALUES (?1, ?2, ?3, 'bench', '', ?4, ?5, 'user', 'standard', ?6, '1-2-3', ?7, 40, 'data', '',
+            "INSERT INTO snapshots (snapshot_id, account_id, region_id, snapshot_name, description, status, usage,
+                 snapshot_type, category, snapshot_link_id, snapshot_sn, source_disk_id,
+                 source_disk_size, source_disk_type, source_snapshot_id, source_region_id,
+                 product_code, encrypted, kms_key_id, resource_group_id, available, instant_access,
+                 instant_access_retention_days, retention_days, full_size_bytes, creation_time,
+                 cut_time, finish_time, last_modified_time)
+             VALUES (?1, ?2, ?3, 'bench', '', ?4, ?5, 'user', 'standard', ?6, '1-2-3', ?7, 40, 'data', '',
              '', '', 0, '', '', 1, 0, NULL, NULL, 1000, ?8, ?8, ?8, ?8)",
         )
         .and_then(|mut insert| insert.execute(params![id, ACCOUNT, REGION, status, usage, &disk[2..], disk, at]))
