@@ -183,6 +183,7 @@ impl Statements {
             at,
             at,
             at,
+            0,
             Value::Null
         ];
         self.insert.run(&self.conn, &arguments, []);
